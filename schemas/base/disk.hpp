@@ -1,0 +1,57 @@
+#pragma once
+// Disk: every file that Troupe writes goes through here, so that tests can fill it, tear writes
+// and cut the power. Paths are absolute or relative to the process. Calls block; they are made
+// from engines' threads or by hosts at points where blocking is allowed (ledger commits).
+// Errors: DiskFull, NotFound, Io, with the path in the message.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schemas/base/result.hpp"
+
+namespace troupe {
+
+/// A file open for writing; closed by the destructor (without sync). One owner.
+class DiskFile {
+ public:
+  virtual ~DiskFile() = default;
+  virtual Result<void> write(std::span<const std::byte> bytes) = 0;
+  /// Hands the bytes written so far to the operating system.
+  virtual Result<void> flush() = 0;
+  /// Returns once the bytes are on stable storage.
+  virtual Result<void> sync() = 0;
+  Result<void> write(std::string_view text) {
+    return write(std::as_bytes(std::span(text.data(), text.size())));
+  }
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  virtual Result<std::unique_ptr<DiskFile>> create(const std::filesystem::path& path) = 0;
+  virtual Result<std::unique_ptr<DiskFile>> append(const std::filesystem::path& path) = 0;
+  /// Whole content; files over `limit` bytes are an error.
+  virtual Result<std::string> read(const std::filesystem::path& path,
+                                   std::uint64_t limit = 64ull << 20) = 0;
+  virtual Result<void> rename(const std::filesystem::path& from,
+                              const std::filesystem::path& to) = 0;
+  virtual Result<void> remove_all(const std::filesystem::path& path) = 0;
+  virtual Result<void> make_directories(const std::filesystem::path& path) = 0;
+  /// Names in a directory, sorted.
+  virtual Result<std::vector<std::string>> list(const std::filesystem::path& path) = 0;
+  /// Makes renames and creations in this directory durable.
+  virtual Result<void> sync_directory(const std::filesystem::path& path) = 0;
+  virtual bool exists(const std::filesystem::path& path) = 0;
+
+  /// Writes aside, syncs, renames, syncs the directory: the file has its old or its new content.
+  Result<void> replace(const std::filesystem::path& path, std::string_view content);
+};
+
+/// The operating system's file system. Lives as long as the process.
+Disk& real_disk();
+
+}  // namespace troupe
