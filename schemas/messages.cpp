@@ -1,0 +1,341 @@
+#include "schemas/messages.hpp"
+
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <kj/exception.h>
+
+#include "schemas/messages.capnp.h"
+
+namespace troupe {
+namespace {
+
+// Text from a model may hold any bytes, NUL among them; Cap'n Proto text carries its size, so
+// nothing is cut.
+kj::StringPtr text_of(const std::string& value) {
+  return kj::StringPtr(value.c_str(), value.size());
+}
+
+void put(wire::PromptId::Builder to, const PromptId& from) {
+  to.setDataset(from.dataset);
+  to.setEpoch(from.epoch);
+  to.setRow(from.row);
+}
+void put(wire::SampleId::Builder to, const SampleId& from) {
+  put(to.initPrompt(), from.prompt);
+  to.setSibling(from.sibling);
+  to.setAttempt(from.attempt);
+}
+void put(wire::Version::Builder to, const Version& from) {
+  to.setIncarnation(from.incarnation);
+  to.setStep(from.step);
+}
+void put(wire::Prompt::Builder to, const Prompt& from) {
+  put(to.initId(), from.id);
+  to.setTask(text_of(from.task));
+  to.setQuestion(text_of(from.question));
+  to.setAnswer(text_of(from.answer));
+  to.setTemplate(text_of(from.prompt_template));
+  to.setSystem(text_of(from.system));
+}
+
+PromptId get(wire::PromptId::Reader from) {
+  return {from.getDataset(), from.getEpoch(), from.getRow()};
+}
+SampleId get(wire::SampleId::Reader from) {
+  return {get(from.getPrompt()), from.getSibling(), from.getAttempt()};
+}
+Version get(wire::Version::Reader from) { return {from.getIncarnation(), from.getStep()}; }
+
+Error corrupt(std::string what) {
+  return Error{ErrorCode::Corrupt, "message is not readable: " + std::move(what),
+               "It was damaged or written by another version of Troupe"};
+}
+
+// The limits throw inside a decoding function; `decode` is the one place that catches.
+struct LimitExceeded {
+  std::string what;
+};
+
+std::string get_text(capnp::Text::Reader from, const char* field) {
+  if (from.size() > kMaxTextBytes) throw LimitExceeded{std::string(field) + " is too long"};
+  return std::string(from.begin(), from.size());
+}
+
+template <class List>
+std::size_t checked_size(const List& list, std::size_t limit, const char* field) {
+  if (list.size() > limit) throw LimitExceeded{std::string(field) + " has too many elements"};
+  return list.size();
+}
+
+template <class T, class List>
+std::vector<T> get_numbers(const List& list, const char* field) {
+  std::vector<T> numbers;
+  numbers.reserve(checked_size(list, kMaxTokens, field));
+  for (const T number : list) numbers.push_back(number);
+  return numbers;
+}
+
+template <class Enum>
+Enum checked_enum(std::uint16_t raw, int count, const char* field) {
+  if (raw >= count) throw LimitExceeded{std::string(field) + " has an unknown value"};
+  return static_cast<Enum>(raw);
+}
+
+Prompt get(wire::Prompt::Reader from) {
+  Prompt to;
+  to.id = get(from.getId());
+  to.task = get_text(from.getTask(), "task");
+  to.question = get_text(from.getQuestion(), "question");
+  to.answer = get_text(from.getAnswer(), "answer");
+  to.prompt_template = get_text(from.getTemplate(), "template");
+  to.system = get_text(from.getSystem(), "system");
+  return to;
+}
+
+Payload to_payload(capnp::MallocMessageBuilder& builder) {
+  const kj::Array<capnp::word> words = capnp::messageToFlatArray(builder);
+  const auto* begin = reinterpret_cast<const std::uint64_t*>(words.begin());
+  return std::make_shared<const std::vector<std::uint64_t>>(begin, begin + words.size());
+}
+
+capnp::ReaderOptions reader_options(std::size_t words) {
+  capnp::ReaderOptions options;
+  options.nestingLimit = 16;
+  // Every word may be visited once or twice; a message that points at itself more often is hostile.
+  options.traversalLimitInWords = 4 * words + 64;
+  return options;
+}
+
+template <class Wire, class Read>
+auto decode(const Payload& payload, Read read) -> Result<decltype(read(
+    std::declval<typename Wire::Reader>()))> {
+  if (!payload || payload->empty()) return corrupt("it is empty");
+  if (payload->size() > kMaxMessageWords) return corrupt("it is too large");
+  try {
+    const auto words =
+        kj::ArrayPtr<const capnp::word>(reinterpret_cast<const capnp::word*>(payload->data()),
+                                        payload->size());
+    capnp::FlatArrayMessageReader reader(words, reader_options(payload->size()));
+    return read(reader.template getRoot<Wire>());
+  } catch (const kj::Exception& e) {
+    return corrupt(e.getDescription().cStr());
+  } catch (const LimitExceeded& e) {
+    return corrupt(e.what);
+  }
+}
+
+}  // namespace
+
+const char* name_of(MessageType type) {
+  switch (type) {
+    case MessageType::Prompt: return "prompt";
+    case MessageType::Sample: return "sample";
+    case MessageType::Group: return "group";
+    case MessageType::Weights: return "weights";
+    case MessageType::Tombstone: return "tombstone";
+  }
+  return "unknown";
+}
+
+const char* name_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::Scored: return "scored";
+    case Outcome::Unscorable: return "unscorable";
+    case Outcome::Timeout: return "timeout";
+    case Outcome::InfraError: return "infra_error";
+  }
+  return "unknown";
+}
+
+Payload encode(const Prompt& value) {
+  capnp::MallocMessageBuilder builder;
+  put(builder.initRoot<wire::Prompt>(), value);
+  return to_payload(builder);
+}
+
+Payload encode(const Sample& value) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::Sample>();
+  put(root.initId(), value.id);
+  put(root.initPrompt(), value.prompt);
+  root.setPromptTokens(kj::arrayPtr(value.prompt_tokens.data(), value.prompt_tokens.size()));
+  root.setTokens(kj::arrayPtr(value.tokens.data(), value.tokens.size()));
+  root.setLogprobs(kj::arrayPtr(value.logprobs.data(), value.logprobs.size()));
+  auto versions = root.initVersions(static_cast<unsigned>(value.versions.size()));
+  for (unsigned i = 0; i < versions.size(); ++i) {
+    versions[i].setFirst(value.versions[i].first);
+    put(versions[i].initVersion(), value.versions[i].version);
+  }
+  root.setFinish(static_cast<wire::FinishReason>(value.finish));
+  root.setText(text_of(value.text));
+  auto verdicts = root.initVerdicts(static_cast<unsigned>(value.verdicts.size()));
+  for (unsigned i = 0; i < verdicts.size(); ++i) {
+    const Verdict& verdict = value.verdicts[i];
+    verdicts[i].setComponent(text_of(verdict.component));
+    verdicts[i].setOutcome(static_cast<wire::Outcome>(verdict.outcome));
+    verdicts[i].setScore(verdict.score);
+    verdicts[i].setDetail(text_of(verdict.detail));
+    verdicts[i].setAttempts(verdict.attempts);
+  }
+  root.setHasReward(value.reward.has_value());
+  root.setReward(value.reward.value_or(0.0));
+  auto parts = root.initRewardParts(static_cast<unsigned>(value.reward_parts.size()));
+  for (unsigned i = 0; i < parts.size(); ++i) {
+    parts[i].setComponent(text_of(value.reward_parts[i].component));
+    parts[i].setScore(value.reward_parts[i].score);
+    parts[i].setWeight(value.reward_parts[i].weight);
+  }
+  return to_payload(builder);
+}
+
+Payload encode(const Group& value) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::Group>();
+  put(root.initId(), value.id);
+  put(root.initVersion(), value.version);
+  auto samples = root.initSamples(static_cast<unsigned>(value.samples.size()));
+  for (unsigned i = 0; i < samples.size(); ++i) {
+    const auto& words = *value.samples[i];
+    samples.set(i, kj::arrayPtr(reinterpret_cast<const kj::byte*>(words.data()),
+                                words.size() * sizeof(std::uint64_t)));
+  }
+  root.setMissing(value.missing);
+  return to_payload(builder);
+}
+
+Payload encode(const WeightsAnnouncement& value) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::WeightsAnnouncement>();
+  root.setModel(text_of(value.model));
+  put(root.initVersion(), value.version);
+  root.setBytes(value.bytes);
+  return to_payload(builder);
+}
+
+Payload encode(const Tombstone& value) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::Tombstone>();
+  root.setEnd(static_cast<wire::End>(value.end));
+  root.setReason(text_of(value.reason));
+  root.setStage(text_of(value.stage));
+  return to_payload(builder);
+}
+
+Result<Prompt> decode_prompt(const Payload& payload) {
+  return decode<wire::Prompt>(payload, [](wire::Prompt::Reader from) { return get(from); });
+}
+
+Result<Sample> decode_sample(const Payload& payload) {
+  return decode<wire::Sample>(payload, [](wire::Sample::Reader from) {
+    Sample to;
+    to.id = get(from.getId());
+    to.prompt = get(from.getPrompt());
+    to.prompt_tokens = get_numbers<std::int32_t>(from.getPromptTokens(), "promptTokens");
+    to.tokens = get_numbers<std::int32_t>(from.getTokens(), "tokens");
+    to.logprobs = get_numbers<float>(from.getLogprobs(), "logprobs");
+    if (to.logprobs.size() != to.tokens.size())
+      throw LimitExceeded{"logprobs and tokens differ in length"};
+    const auto versions = from.getVersions();
+    checked_size(versions, kMaxTokens, "versions");
+    for (const auto& span : versions)
+      to.versions.push_back({span.getFirst(), get(span.getVersion())});
+    to.finish = checked_enum<Finish>(static_cast<std::uint16_t>(from.getFinish()), 3, "finish");
+    to.text = get_text(from.getText(), "text");
+    const auto verdicts = from.getVerdicts();
+    checked_size(verdicts, kMaxVerdicts, "verdicts");
+    for (const auto& verdict : verdicts) {
+      to.verdicts.push_back(
+          {get_text(verdict.getComponent(), "component"),
+           checked_enum<Outcome>(static_cast<std::uint16_t>(verdict.getOutcome()), 4, "outcome"),
+           verdict.getScore(), get_text(verdict.getDetail(), "detail"), verdict.getAttempts()});
+    }
+    if (from.getHasReward()) to.reward = from.getReward();
+    const auto parts = from.getRewardParts();
+    checked_size(parts, kMaxVerdicts, "rewardParts");
+    for (const auto& part : parts) {
+      to.reward_parts.push_back(
+          {get_text(part.getComponent(), "component"), part.getScore(), part.getWeight()});
+    }
+    return to;
+  });
+}
+
+Result<Group> decode_group(const Payload& payload) {
+  return decode<wire::Group>(payload, [](wire::Group::Reader from) {
+    Group to;
+    to.id = get(from.getId());
+    to.version = get(from.getVersion());
+    const auto samples = from.getSamples();
+    checked_size(samples, kMaxSiblings, "samples");
+    for (const auto data : samples) {
+      if (data.size() % sizeof(std::uint64_t) != 0) throw LimitExceeded{"a sample is cut off"};
+      auto words = std::make_shared<std::vector<std::uint64_t>>(data.size() / 8);
+      std::copy(data.begin(), data.end(), reinterpret_cast<kj::byte*>(words->data()));
+      to.samples.push_back(std::move(words));
+    }
+    to.missing = from.getMissing();
+    return to;
+  });
+}
+
+Result<WeightsAnnouncement> decode_weights(const Payload& payload) {
+  return decode<wire::WeightsAnnouncement>(payload, [](wire::WeightsAnnouncement::Reader from) {
+    return WeightsAnnouncement{get_text(from.getModel(), "model"), get(from.getVersion()),
+                               from.getBytes()};
+  });
+}
+
+Result<Tombstone> decode_tombstone(const Payload& payload) {
+  return decode<wire::Tombstone>(payload, [](wire::Tombstone::Reader from) {
+    return Tombstone{
+        checked_enum<End>(static_cast<std::uint16_t>(from.getEnd()), kEnds, "end"),
+        get_text(from.getReason(), "reason"), get_text(from.getStage(), "stage")};
+  });
+}
+
+Envelope envelope_of(const Prompt& value) {
+  Envelope envelope;
+  envelope.type = MessageType::Prompt;
+  envelope.sample.prompt = value.id;
+  envelope.payload = encode(value);
+  return envelope;
+}
+
+Envelope envelope_of(const Sample& value, Version admitted_at) {
+  Envelope envelope;
+  envelope.type = MessageType::Sample;
+  envelope.sample = value.id;
+  envelope.version = admitted_at;
+  envelope.payload = encode(value);
+  return envelope;
+}
+
+Envelope envelope_of(const Group& value) {
+  Envelope envelope;
+  envelope.type = MessageType::Group;
+  envelope.sample.prompt = value.id;
+  envelope.version = value.version;
+  envelope.payload = encode(value);
+  return envelope;
+}
+
+Envelope envelope_of(const WeightsAnnouncement& value) {
+  Envelope envelope;
+  envelope.type = MessageType::Weights;
+  envelope.version = value.version;
+  envelope.payload = encode(value);
+  return envelope;
+}
+
+Envelope envelope_of(const Tombstone& value, const SampleId& id, Version admitted_at,
+                     bool whole_group) {
+  Envelope envelope;
+  envelope.type = MessageType::Tombstone;
+  envelope.sample = id;
+  envelope.version = admitted_at;
+  envelope.whole_group = whole_group;
+  envelope.payload = encode(value);
+  return envelope;
+}
+
+}  // namespace troupe
