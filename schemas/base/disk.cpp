@@ -99,6 +99,23 @@ class PosixDisk final : public Disk {
     ::close(fd);
     return content;
   }
+  Result<void> scan(const fs::path& path,
+                    const std::function<void(std::span<const std::byte>)>& visit) override {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return os_error("open", path, errno);
+    std::vector<std::byte> buffer(1u << 20);
+    for (;;) {
+      const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) {
+        const int number = errno;
+        ::close(fd);
+        if (n < 0) return os_error("read", path, number);
+        return {};
+      }
+      visit(std::span(buffer).first(static_cast<std::size_t>(n)));
+    }
+  }
   Result<void> rename(const fs::path& from, const fs::path& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return os_error("rename", from, errno);
     return {};
@@ -147,6 +164,18 @@ class PosixDisk final : public Disk {
 };
 
 }  // namespace
+
+Result<void> Disk::scan(const fs::path& path,
+                        const std::function<void(std::span<const std::byte>)>& visit) {
+  TROUPE_ASSIGN(const std::string content, read(path, UINT64_MAX));
+  visit(std::as_bytes(std::span(content.data(), content.size())));
+  return {};
+}
+
+Result<void> Disk::sync_file(const fs::path& path) {
+  TROUPE_ASSIGN(auto file, append(path));
+  return file->sync();
+}
 
 Result<void> Disk::replace(const fs::path& path, std::string_view content) {
   fs::path aside = path;

@@ -5,6 +5,7 @@
 // Errors: DiskFull, NotFound, Io, with the path in the message.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,6 +38,11 @@ class Disk {
   /// Whole content; files over `limit` bytes are an error.
   virtual Result<std::string> read(const std::filesystem::path& path,
                                    std::uint64_t limit = 64ull << 20) = 0;
+  /// The content in pieces, for files that should not be held whole (checkpoints).
+  virtual Result<void> scan(const std::filesystem::path& path,
+                            const std::function<void(std::span<const std::byte>)>& visit);
+  /// Syncs a file that somebody else wrote and closed.
+  virtual Result<void> sync_file(const std::filesystem::path& path);
   virtual Result<void> rename(const std::filesystem::path& from,
                               const std::filesystem::path& to) = 0;
   virtual Result<void> remove_all(const std::filesystem::path& path) = 0;
