@@ -23,7 +23,8 @@ message(STATUS "LibTorch: ${libtorch_dir}")
 add_library(libtorch_c10 SHARED IMPORTED)
 set_target_properties(libtorch_c10 PROPERTIES IMPORTED_LOCATION "${libtorch_dir}/lib/libc10.so")
 add_library(libtorch_cpu SHARED IMPORTED)
-set_target_properties(libtorch_cpu PROPERTIES IMPORTED_LOCATION "${libtorch_dir}/lib/libtorch_cpu.so")
+set_target_properties(libtorch_cpu PROPERTIES
+                      IMPORTED_LOCATION "${libtorch_dir}/lib/libtorch_cpu.so")
 add_library(libtorch INTERFACE)
 target_include_directories(libtorch SYSTEM INTERFACE "${libtorch_dir}/include"
                            "${libtorch_dir}/include/torch/csrc/api/include")

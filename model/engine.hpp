@@ -156,7 +156,8 @@ struct GenerationConfig {
   std::uint32_t max_sequences = 128;  // decoded together
 };
 
-/// A model read once; engines made from it share its tensors until a step replaces them. Any thread.
+/// A model read once; engines made from it share its tensors until a step replaces them. Any
+/// thread.
 class Model {
  public:
   virtual ~Model() = default;

@@ -244,8 +244,9 @@ std::optional<std::int64_t> load_integer(GgufType type, const std::byte* bytes) 
 
 Result<std::int64_t> GgufFile::integer(std::string_view key) const {
   TROUPE_ASSIGN(const GgufValue* found, value(key));
-  const auto number = found->type == GgufType::Array ? std::nullopt
-                                                     : load_integer(found->type, found->bytes.data());
+  const auto number = found->type == GgufType::Array
+                          ? std::nullopt
+                          : load_integer(found->type, found->bytes.data());
   if (!number) return wrong_type(key, "an integer");
   return *number;
 }
@@ -254,8 +255,9 @@ Result<double> GgufFile::number(std::string_view key) const {
   TROUPE_ASSIGN(const GgufValue* found, value(key));
   if (found->type == GgufType::F32) return static_cast<double>(load<float>(found->bytes.data()));
   if (found->type == GgufType::F64) return load<double>(found->bytes.data());
-  const auto whole = found->type == GgufType::Array ? std::nullopt
-                                                    : load_integer(found->type, found->bytes.data());
+  const auto whole = found->type == GgufType::Array
+                         ? std::nullopt
+                         : load_integer(found->type, found->bytes.data());
   if (!whole) return wrong_type(key, "a number");
   return static_cast<double>(*whole);
 }

@@ -86,8 +86,9 @@ class GgufCheckpoint final : public Checkpoint {
   };
 
   const GgufTensor* source(std::string_view name) const {
-    const auto it = std::lower_bound(sources_.begin(), sources_.end(), name,
-                                     [](const Source& a, std::string_view b) { return a.name < b; });
+    const auto it =
+        std::lower_bound(sources_.begin(), sources_.end(), name,
+                         [](const Source& a, std::string_view b) { return a.name < b; });
     return it != sources_.end() && it->name == name ? it->tensor : nullptr;
   }
   std::int64_t permuted_heads(std::string_view name) const {
@@ -110,7 +111,8 @@ Error unsupported(const GgufFile& file, const std::string& what) {
 Result<void> refuse_unknown_features(const GgufFile& file) {
   if (file.has("llama.rope.scaling.type")) {
     TROUPE_ASSIGN(const std::string scaling, file.string("llama.rope.scaling.type"));
-    if (scaling != "none") return unsupported(file, "RoPE scaling '" + scaling + "' is not offered");
+    if (scaling != "none")
+      return unsupported(file, "RoPE scaling '" + scaling + "' is not offered");
   }
   if (file.tensors().contains("rope_freqs.weight"))
     return unsupported(file, "tensor 'rope_freqs.weight': scaled RoPE is not offered");

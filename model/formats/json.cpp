@@ -60,7 +60,8 @@ Result<std::int64_t> int_field(const Json& object, const char* key,
   const Json* field = optional_field(object, key);
   if (field == nullptr) return otherwise ? Result<std::int64_t>(*otherwise) : missing(key);
   if (field->is_number_unsigned() &&
-      field->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+      field->get<std::uint64_t>() >
+          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     return wrong(key, "an integer of 64 bits");
   if (!field->is_number_integer()) return wrong(key, "an integer");
   return field->get<std::int64_t>();

@@ -36,7 +36,8 @@ Result<std::int32_t> token_id(const Json& value, const char* key) {
 /// What would change the arithmetic is refused rather than ignored.
 Result<void> refuse_unknown_features(const Json& json) {
   TROUPE_ASSIGN(const std::string activation, string_field(json, "hidden_act", "silu"));
-  if (activation != "silu") return unsupported("the activation '" + activation + "' is not offered");
+  if (activation != "silu")
+    return unsupported("the activation '" + activation + "' is not offered");
   for (const char* key : {"attention_bias", "mlp_bias"}) {
     TROUPE_ASSIGN(const bool biased, bool_field(json, key, false));
     if (biased) return unsupported(std::string("'") + key + "' is not offered");
@@ -105,7 +106,8 @@ Result<void> check(const ModelConfig& config) {
 }
 
 std::vector<TensorInfo> expected_tensors(const ModelConfig& c) {
-  const std::int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
+  const std::int64_t q = c.num_attention_heads * c.head_dim,
+                     kv = c.num_key_value_heads * c.head_dim;
   std::vector<TensorInfo> list;
   list.push_back({"model.embed_tokens.weight", {c.vocab_size, c.hidden_size}});
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {

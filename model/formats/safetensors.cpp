@@ -7,7 +7,8 @@
 namespace troupe::model {
 namespace {
 
-constexpr std::uint64_t kHeaderBytesMax = 32u << 20;  // 300,000 tensors; parsing costs 20 times this
+// 300,000 tensors; parsing costs 20 times this.
+constexpr std::uint64_t kHeaderBytesMax = 32u << 20;
 constexpr std::size_t kDimensionsMax = 8;
 
 Error corrupt(std::string message) {

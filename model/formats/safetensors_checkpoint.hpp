@@ -5,6 +5,7 @@
 
 namespace troupe::model {
 
-Result<std::unique_ptr<Checkpoint>> open_safetensors_checkpoint(const std::filesystem::path& folder);
+Result<std::unique_ptr<Checkpoint>> open_safetensors_checkpoint(
+    const std::filesystem::path& folder);
 
 }  // namespace troupe::model

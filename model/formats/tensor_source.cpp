@@ -14,8 +14,9 @@ std::int64_t TensorInfo::elements() const {
 
 const TensorInfo* TensorSource::find(std::string_view name) const {
   const auto& list = tensors();
-  const auto it = std::lower_bound(list.begin(), list.end(), name,
-                                   [](const TensorInfo& a, std::string_view b) { return a.name < b; });
+  const auto it =
+      std::lower_bound(list.begin(), list.end(), name,
+                       [](const TensorInfo& a, std::string_view b) { return a.name < b; });
   return it != list.end() && it->name == name ? &*it : nullptr;
 }
 

@@ -26,7 +26,8 @@ double clamped(double log_ratio, const PolicyLossOptions& options) {
 PolicyTerm clipped_term(double ratio, double d_ratio, double a, const PolicyLossOptions& options) {
   const double low = 1 - options.clip_low, high = 1 + options.clip_high;
   const bool over_delta = options.delta && ratio > *options.delta;
-  const Branch first = over_delta ? Branch{-a * *options.delta, 0} : Branch{-a * ratio, -a * d_ratio};
+  const Branch first =
+      over_delta ? Branch{-a * *options.delta, 0} : Branch{-a * ratio, -a * d_ratio};
   const bool inside = ratio >= low && ratio <= high;
   const Branch second = inside        ? Branch{-a * ratio, -a * d_ratio}
                         : ratio < low ? Branch{-a * low, 0}

