@@ -76,6 +76,10 @@ function(troupe_test name)
   target_link_libraries(${name} PRIVATE troupe_options troupe_catch_main ${arg_DEPENDS})
   target_compile_definitions(
     ${name} PRIVATE TROUPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TROUPE_BUILD_DIR="${CMAKE_BINARY_DIR}")
+  set(labels)
+  if(arg_LABELS)  # an empty value would vanish and shift the properties after it
+    set(labels LABELS "${arg_LABELS}")
+  endif()
   catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES SKIP_REGULAR_EXPRESSION
-                       "SKIPPED: " TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+                       "SKIPPED: " TIMEOUT ${arg_TIMEOUT} ${labels})
 endfunction()

@@ -75,7 +75,7 @@ std::optional<double> scaled(std::string_view text, const std::array<Scale, N>& 
   return std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
@@ -137,10 +137,10 @@ std::string Value::text() const {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(std::int64_t v) const { return std::to_string(v); }
     std::string operator()(double v) const { return real_text(v); }
-    std::string operator()(const std::string& v) const { return quoted(v); }
-    std::string operator()(Duration v) const { return quoted(duration_text(v)); }
-    std::string operator()(ByteSize v) const { return quoted(byte_size_text(v)); }
-    std::string operator()(Count v) const { return quoted(count_text(v)); }
+    std::string operator()(const std::string& v) const { return quoted_text(v); }
+    std::string operator()(Duration v) const { return quoted_text(duration_text(v)); }
+    std::string operator()(ByteSize v) const { return quoted_text(byte_size_text(v)); }
+    std::string operator()(Count v) const { return quoted_text(count_text(v)); }
     std::string operator()(const List& v) const {
       std::string out = "[";
       for (const Value& item : v) out += (out.size() > 1 ? ", " : "") + item.text();
@@ -151,7 +151,7 @@ std::string Value::text() const {
       std::string out = "{";
       for (const Field& field : v) {
         out += out.size() > 1 ? ", " : " ";
-        out += is_bare_key(field.name) ? field.name : quoted(field.name);
+        out += is_bare_key(field.name) ? field.name : quoted_text(field.name);
         out += " = " + field.value.text();
       }
       return out + " }";
