@@ -199,10 +199,12 @@ def check_header(tree, path, lines):
 def check_text(tree, path, lines):
     program = path.endswith(PROGRAM) or path in ("dev", ".ci/run") or \
         os.path.basename(path) == "CMakeLists.txt"
+    # Scripts that made a data file hold long lines of data themselves.
+    makes_data = os.path.basename(path).startswith("make_") and path.endswith(".py")
     if program and len(lines) - 1 > LINES_MAX:
         tree.report(path, len(lines) - 1, "file_length", f"over {LINES_MAX} lines: split it")
     for number, line in enumerate(lines, 1):
-        if program and len(line) > COLUMNS_MAX:
+        if program and not makes_data and len(line) > COLUMNS_MAX:
             tree.report(path, number, "line_length", f"{len(line)} columns; {COLUMNS_MAX} at most")
         if UNFINISHED.search(line):
             tree.report(path, number, "unfinished", "finish it, or open an issue")

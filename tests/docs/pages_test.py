@@ -1,0 +1,72 @@
+"""Reads every Markdown page: links must lead to files that exist, `./dev X` must be a command, and
+shell examples may only name graph files that are in the tree. Usage: pages_test.py ROOT"""
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+ROOT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.getcwd()
+sys.argv = sys.argv[:1]
+SKIP = {".git", ".deps", "models", "runs", "data"}
+# Commands of the program; the page about a command that does not exist is wrong.
+COMMANDS = {"check", "plan", "draw", "kinds", "run", "resume", "status", "eval", "stop"}
+
+
+def pages():
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [f for f in folders if f not in SKIP and not f.startswith("build")]
+        for name in files:
+            if name.endswith(".md"):
+                path = os.path.join(folder, name)
+                with open(path, encoding="utf-8") as file:
+                    yield os.path.relpath(path, ROOT), file.read()
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+class Pages(unittest.TestCase):
+    def test_links_lead_somewhere(self):
+        count = 0
+        for page, text in pages():
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                count += 1
+                path = os.path.join(ROOT, os.path.dirname(page), target)
+                self.assertTrue(os.path.exists(path), f"{page}: no {target}")
+        self.assertGreater(count, 5)
+
+    def test_commands_of_dev_exist(self):
+        shown = subprocess.run([os.path.join(ROOT, "dev"), "help"], text=True, check=True,
+                               stdout=subprocess.PIPE).stdout
+        known = set(re.findall(r"^  ([a-z]+)\b", shown, re.M))
+        self.assertIn("quickstart", known)
+        for page, text in pages():
+            for command in re.findall(r"\./dev ([a-z]+)", text):
+                self.assertIn(command, known, page)
+
+    def test_commands_of_troupe_exist(self):
+        for page, text in pages():
+            for command in re.findall(r"build/troupe ([a-z]+)", text):
+                self.assertIn(command, COMMANDS, page)
+
+    def test_graph_files_in_shell_examples_exist(self):
+        for page, text in pages():
+            for block in blocks(text, "sh"):
+                for path in re.findall(r"\bexamples/\S+\.toml\b", block):
+                    if os.path.isdir(os.path.join(ROOT, "examples")):
+                        self.assertTrue(os.path.exists(os.path.join(ROOT, path)), f"{page}: {path}")
+
+    def test_every_page_of_docs_is_in_the_index(self):
+        with open(os.path.join(ROOT, "docs", "index.md"), encoding="utf-8") as file:
+            index = file.read()
+        for name in sorted(os.listdir(os.path.join(ROOT, "docs"))):
+            if name.endswith(".md") and name != "index.md":
+                self.assertIn(f"({name})", index, f"docs/index.md does not name {name}")
+
+
+if __name__ == "__main__":
+    unittest.main()
