@@ -48,7 +48,8 @@ Result<void> Bpe::build(const TokenizerData& data) {
     const auto [left, right] = data.merges[rank];
     if (!known(left) || !known(right))
       return corrupt("merge number " + std::to_string(rank) + " is of tokens that do not exist");
-    text = data.tokens[static_cast<std::size_t>(left)] + data.tokens[static_cast<std::size_t>(right)];
+    text = data.tokens[static_cast<std::size_t>(left)];
+    text += data.tokens[static_cast<std::size_t>(right)];
     const auto it = ids_.find(text);
     if (it == ids_.end())
       return corrupt("merge number " + std::to_string(rank) + " gives '" + text +

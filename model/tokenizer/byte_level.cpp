@@ -12,7 +12,8 @@ constexpr std::array<std::uint16_t, 256> make_characters() {
   std::array<std::uint16_t, 256> characters{};
   std::uint16_t next = 256;
   for (unsigned byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    const bool printable =
+        (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
     characters[byte] = printable ? static_cast<std::uint16_t>(byte) : next++;
   }
   return characters;

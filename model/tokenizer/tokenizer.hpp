@@ -1,8 +1,8 @@
 #pragma once
 // Tokenizer: byte-level BPE as in the GPT-2, SmolLM2, Qwen2 and Llama-3 families, read from a GGUF
 // file or from tokenizer.json. Equal, token for token, to the PyPI package `tokenizers`. Immutable
-// after opening; shared; every method may be called on any thread and on any bytes (invalid UTF-8
-// included). Only opening can fail; a scheme that is not offered is Unsupported, never approximated.
+// after opening; shared; any method may be called on any thread and on any bytes, invalid UTF-8
+// included. Only opening can fail; a scheme that is not offered is Unsupported, never approximated.
 #include <filesystem>
 #include <memory>
 #include <optional>
