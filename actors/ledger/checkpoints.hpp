@@ -68,4 +68,8 @@ class Checkpoints {
   CheckpointOptions options_;
 };
 
+/// Steps that have a folder in checkpoints/, ascending; not checked, nothing is changed.
+Result<std::vector<std::uint32_t>> checkpoint_steps(Disk& disk,
+                                                    const std::filesystem::path& folder);
+
 }  // namespace troupe::ledger

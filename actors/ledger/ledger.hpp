@@ -1,7 +1,7 @@
 #pragma once
 // Ledger: the durable record of what became of every prompt and sample (DESIGN 4.3, 4.4). The
 // coordinator of a run owns it and calls it from one thread; status readers open the file by
-// themselves (ledger_reader.hpp). State is held in memory; what changed is written to SQLite (WAL)
+// themselves (status.hpp). State is held in memory; what changed is written to SQLite (WAL)
 // in one transaction at most `commit_every` later, one checksummed row per prompt.
 //
 // Two kinds of failure: an event that cannot be (a second end of one sample, an unknown sample, a
@@ -26,6 +26,11 @@
 
 namespace troupe::ledger {
 
+enum class Durability {
+  Process,  // survives the death of the process
+  Power,    // fsynced: survives the loss of power too; for checkpoints
+};
+
 struct LedgerOptions {
   std::filesystem::path path;         // ledger.sqlite; empty: in memory only (simulations)
   const Clock* clock = nullptr;       // when commits are due; without one only by commit_events
@@ -33,7 +38,7 @@ struct LedgerOptions {
   std::uint32_t commit_events = 16384;  // commit after so many events, whatever the time
   /// Runs before each commit; its error is the commit's. The sample log flushes here, so that a
   /// sample that is finished in the ledger has its line.
-  std::function<Result<void>()> before_commit;
+  std::function<Result<void>(Durability)> before_commit;
   std::string vfs;  // name of a registered SQLite VFS; empty: the default one
 };
 
@@ -82,11 +87,7 @@ struct RepairReport {
   std::uint64_t undone_samples = 0;    // of these: trained by steps after the checkpoint
   std::uint64_t forgotten_batches = 0;
   std::uint64_t corrupt_rows = 0;      // rows with a wrong checksum; their prompts are forgotten
-};
-
-enum class Durability {
-  Process,  // survives the death of the process
-  Power,    // fsynced: survives the loss of power too; for checkpoints
+  bool rebuilt_from_checkpoint = false;  // the file was older than the checkpoint, or gone
 };
 
 class Ledger {
@@ -95,9 +96,16 @@ class Ledger {
   static Result<std::unique_ptr<Ledger>> create(LedgerOptions options);
   /// The ledger of a run that stopped or died, repaired from the checkpoint that the run goes on
   /// from (0: none). Prompts in flight, left over, or trained by a later step are reopened: they
-  /// count as in flight and may be admitted once more; all other ends stand. Idempotent.
+  /// count as in flight and may be admitted once more; all other prompts stand. Of a reopened
+  /// prompt the samples that were trained by then or delivered stand, and all others start over
+  /// with attempt 0, ended ones too: a group is compared whole, so it is made again whole.
+  /// Idempotent.
+  /// `summary`: what summary() gave when the checkpoint was made. If the file is older than that,
+  /// or gone, it is made again from the summary: single records are then lost, the equation and
+  /// the cursors are not. Corrupt: the file is damaged beyond single rows, or does not add up.
   static Result<std::unique_ptr<Ledger>> resume(LedgerOptions options,
-                                                std::uint32_t checkpoint_step);
+                                                std::uint32_t checkpoint_step,
+                                                const nlohmann::json* summary = nullptr);
   ~Ledger();
 
   /// Admits a prompt and its `group_size` samples (attempt 0). Reopened prompts must keep their
@@ -111,6 +119,10 @@ class Ledger {
   /// beyond 4,096 different ones they are counted together.
   Result<void> end(const SampleId& sample, End end, std::string_view reason,
                    std::uint32_t step = 0);
+  /// Ends all samples of a prompt that are in flight alike, in one event: a commit has all or none
+  /// of them. Returns how many; none in flight is a bug.
+  Result<std::uint32_t> end_group(const GroupId& group, End end, std::string_view reason,
+                                  std::uint32_t step = 0);
   /// The batch of a step. Every prompt must be in flight, and each (prompt, pass) is used at most
   /// once.
   Result<void> use(const BatchUse& use);
@@ -125,7 +137,8 @@ class Ledger {
   Accounts accounts() const;
   std::vector<ReasonCount> reasons() const;  // most frequent first
   std::uint64_t next_admission() const;
-  bool is_resolved(const PromptId& prompt) const;  // admitted, and nothing of it is in flight
+  /// Admitted, and nothing of it is in flight or left over: a resume does not do it again.
+  bool is_resolved(const PromptId& prompt) const;
   std::vector<DatasetCursor> cursors() const;
   /// Reopened and not yet admitted again, in the order of their former numbers.
   std::vector<ReopenedPrompt> reopened() const;

@@ -3,7 +3,8 @@
 // segment ends when it passes its size or the run is resumed, so a line torn by a crash is always
 // the last one of a segment: readers skip it. A sample that is done again after a resume has
 // several lines; the last one counts. One owner, one thread; buffers until flush().
-// Errors: DiskFull, Io; unwritten lines stay buffered, up to a bound, and are retried.
+// Errors: DiskFull, Io; unwritten lines stay buffered, up to a bound, and are retried in a new
+// segment.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -29,6 +30,7 @@ struct VerdictLine {
   std::string_view detail;
 };
 
+/// Limits of the small texts of a line: names and outcomes 200 bytes, details and reasons 1 KiB.
 /// Views into the caller's memory; nothing is kept. Bytes that are not UTF-8 are written as U+FFFD,
 /// texts beyond SampleLogOptions::text_bytes are cut at a character and marked `"cut": true`,
 /// numbers that are not finite are written as null.
@@ -82,7 +84,7 @@ struct SampleLogStats {
   std::uint64_t bad = 0;   // damaged in another way
 };
 /// Every readable line in order of writing; `visit` returns false to end early. Works on a live
-/// run. Lines longer than 1 MiB are counted as bad.
+/// run. Lines longer than 4 MiB are counted as bad.
 Result<SampleLogStats> read_sample_log(Disk& disk, const std::filesystem::path& folder,
                                        const std::function<bool(const nlohmann::json&)>& visit);
 

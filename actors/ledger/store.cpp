@@ -1,0 +1,263 @@
+#include "actors/ledger/store.hpp"
+
+#include <fmt/format.h>
+
+#include "actors/ledger/little_endian.hpp"
+#include "schemas/base/crc32c.hpp"
+
+namespace troupe::ledger {
+namespace {
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE IF NOT EXISTS totals(
+  id INTEGER PRIMARY KEY, format INTEGER, sequence INTEGER, admitted_prompts INTEGER,
+  admitted_samples INTEGER, next_admission INTEGER, crc INTEGER);
+CREATE TABLE IF NOT EXISTS prompt(
+  number INTEGER PRIMARY KEY, dataset INTEGER, epoch INTEGER, row INTEGER, position INTEGER,
+  incarnation INTEGER, step INTEGER, group_size INTEGER, end INTEGER, samples BLOB, crc INTEGER);
+CREATE TABLE IF NOT EXISTS batch(
+  id INTEGER PRIMARY KEY, step INTEGER, incarnation INTEGER, pass INTEGER, prompts BLOB,
+  crc INTEGER);
+CREATE TABLE IF NOT EXISTS reason(id INTEGER PRIMARY KEY, text TEXT);
+CREATE TABLE IF NOT EXISTS base(id INTEGER PRIMARY KEY, summary TEXT, crc INTEGER);
+)sql";
+
+constexpr std::size_t kPromptIdBytes = 16;
+
+std::string encode_prompts(std::span<const PromptId> prompts) {
+  std::string out;
+  out.reserve(prompts.size() * kPromptIdBytes);
+  for (const PromptId& prompt : prompts) {
+    put(out, prompt.dataset);
+    put(out, prompt.epoch);
+    put(out, prompt.row);
+  }
+  return out;
+}
+
+std::uint32_t checksum(const Totals& totals) {
+  std::string fields;
+  put(fields, totals.sequence);
+  put(fields, totals.admitted_prompts);
+  put(fields, totals.admitted_samples);
+  put(fields, totals.next_admission);
+  return crc32c(std::string_view(fields));
+}
+
+std::uint32_t checksum(const BatchRecord& batch, std::string_view prompts) {
+  std::string fields;
+  put(fields, batch.version.incarnation);
+  put(fields, batch.version.step);
+  put(fields, batch.pass);
+  return crc32c(prompts, crc32c(std::string_view(fields)));
+}
+
+std::uint32_t as_u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
+
+}  // namespace
+
+Result<Store> Store::open_to_write(const std::filesystem::path& path, const std::string& vfs) {
+  Store store;
+  TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::Create, vfs));
+  // A checkpoint of the WAL every 4,000 pages (16 MB): it syncs, so it should be rare.
+  TROUPE_TRY(store.database_.execute(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;"));
+  TROUPE_TRY(store.database_.execute(kTables));
+  TROUPE_TRY(store.prepare_writes());
+  return store;
+}
+
+Result<Store> Store::open_to_read(const std::filesystem::path& path) {
+  Store store;
+  TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::ReadOnly, ""));
+  auto first = store.totals();
+  if (first.ok() || first.error().code != ErrorCode::Io) return store;
+  // A medium that cannot be written has no place for the -shm file of a WAL. Without a -wal
+  // beside it, the file alone is everything.
+  std::filesystem::path log = path;
+  log += "-wal";
+  std::error_code code;
+  const auto log_bytes = std::filesystem::file_size(log, code);
+  if (!code && log_bytes > 0) return first.error();
+  TROUPE_ASSIGN(store.database_,
+                Database::open(path, Database::Access::Immutable, ""));
+  return store;
+}
+
+Result<void> Store::prepare_writes() {
+  TROUPE_ASSIGN(put_prompt_, database_.prepare("INSERT OR REPLACE INTO prompt VALUES "
+                                               "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"));
+  TROUPE_ASSIGN(remove_prompt_, database_.prepare("DELETE FROM prompt WHERE number = ?1"));
+  TROUPE_ASSIGN(put_batch_,
+                database_.prepare("INSERT INTO batch VALUES (NULL,?1,?2,?3,?4,?5)"));
+  TROUPE_ASSIGN(put_reason_, database_.prepare("INSERT OR REPLACE INTO reason VALUES (?1,?2)"));
+  TROUPE_ASSIGN(put_totals_, database_.prepare("INSERT OR REPLACE INTO totals VALUES "
+                                               "(0,?1,?2,?3,?4,?5,?6)"));
+  return {};
+}
+
+Result<std::optional<Totals>> Store::totals() {
+  TROUPE_ASSIGN(Statement exists, database_.prepare("SELECT 1 FROM sqlite_master WHERE "
+                                                    "type = 'table' AND name = 'totals'"));
+  TROUPE_ASSIGN(const bool made, exists.step());
+  if (!made) return std::optional<Totals>();
+  exists.reset();
+  TROUPE_ASSIGN(Statement select,
+                database_.prepare("SELECT format, sequence, admitted_prompts, admitted_samples, "
+                                  "next_admission, crc FROM totals WHERE id = 0"));
+  TROUPE_ASSIGN(const bool row, select.step());
+  if (!row) return std::optional<Totals>();
+  if (select.integer(0) > kLedgerFormat)
+    return Error{ErrorCode::Unsupported,
+                 fmt::format("the ledger has format {}, this troupe knows formats up to {}",
+                             select.integer(0), kLedgerFormat),
+                 "Use the version of troupe that made it, or a later one"};
+  Totals totals{select.integer(1), select.integer(2), select.integer(3), select.integer(4)};
+  if (select.integer(5) != checksum(totals))
+    return Error{ErrorCode::Corrupt, "the totals of the ledger have a wrong checksum",
+                 "Restore ledger.sqlite from a copy; the checkpoints are not affected"};
+  return std::optional<Totals>(totals);
+}
+
+Result<std::uint64_t> Store::each_prompt(const std::function<void(PromptRecord)>& visit) {
+  TROUPE_ASSIGN(Statement select,
+                database_.prepare("SELECT number, dataset, epoch, row, position, incarnation, "
+                                  "step, group_size, samples, crc FROM prompt ORDER BY number"));
+  std::uint64_t damaged = 0;
+  for (;;) {
+    TROUPE_ASSIGN(const bool row, select.step());
+    if (!row) return damaged;
+    PromptRecord record;
+    record.number = select.integer(0);
+    record.id = {as_u32(select.integer(1)), as_u32(select.integer(2)), select.integer(3)};
+    record.position = select.integer(4);
+    record.version = {as_u32(select.integer(5)), as_u32(select.integer(6))};
+    const std::uint64_t group_size = select.integer(7);
+    const std::string_view samples = select.blob(8);
+    if (group_size > UINT16_MAX ||
+        !decode_samples(samples, static_cast<std::uint16_t>(group_size), record) ||
+        ledger::checksum(record, samples) != select.integer(9))
+      ++damaged;
+    else
+      visit(std::move(record));
+  }
+}
+
+Result<std::uint64_t> Store::each_batch(const std::function<void(BatchRecord)>& visit) {
+  TROUPE_ASSIGN(Statement select, database_.prepare("SELECT step, incarnation, pass, prompts, crc "
+                                                    "FROM batch ORDER BY id"));
+  std::uint64_t damaged = 0;
+  for (;;) {
+    TROUPE_ASSIGN(const bool row, select.step());
+    if (!row) return damaged;
+    BatchRecord batch;
+    batch.version = {as_u32(select.integer(1)), as_u32(select.integer(0))};
+    batch.pass = as_u32(select.integer(2));
+    std::string_view prompts = select.blob(3);
+    if (prompts.size() % kPromptIdBytes != 0 || checksum(batch, prompts) != select.integer(4)) {
+      ++damaged;
+      continue;
+    }
+    while (!prompts.empty()) {
+      PromptId prompt;
+      prompt.dataset = take<std::uint32_t>(prompts);
+      prompt.epoch = take<std::uint32_t>(prompts);
+      prompt.row = take<std::uint64_t>(prompts);
+      batch.prompts.push_back(prompt);
+    }
+    visit(std::move(batch));
+  }
+}
+
+Result<std::vector<std::pair<std::uint32_t, std::string>>> Store::reasons() {
+  TROUPE_ASSIGN(Statement select, database_.prepare("SELECT id, text FROM reason ORDER BY id"));
+  std::vector<std::pair<std::uint32_t, std::string>> reasons;
+  for (;;) {
+    TROUPE_ASSIGN(const bool row, select.step());
+    if (!row) return reasons;
+    reasons.emplace_back(as_u32(select.integer(0)), select.text(1));
+  }
+}
+
+Result<std::optional<std::string>> Store::base() {
+  TROUPE_ASSIGN(Statement select, database_.prepare("SELECT summary, crc FROM base WHERE id = 0"));
+  TROUPE_ASSIGN(const bool row, select.step());
+  if (!row) return std::optional<std::string>();
+  std::string summary(select.text(0));
+  if (select.integer(1) != crc32c(std::string_view(summary)))
+    return Error{ErrorCode::Corrupt, "the base of the ledger has a wrong checksum",
+                 "Delete ledger.sqlite: it is then made again from the newest checkpoint"};
+  return std::optional<std::string>(std::move(summary));
+}
+
+Result<void> Store::write_rows(const Changes& changes) {
+  if (changes.replace_everything)
+    TROUPE_TRY(database_.execute(
+        "DELETE FROM prompt; DELETE FROM batch; DELETE FROM reason; DELETE FROM base;"));
+  for (std::uint64_t number : changes.removed_numbers)
+    TROUPE_TRY(remove_prompt_.bind(1, number).run());
+  for (const PromptRecord* record : changes.prompts) {
+    const std::string samples = encode_samples(*record);
+    put_prompt_.bind(1, record->number)
+        .bind(2, record->id.dataset)
+        .bind(3, record->id.epoch)
+        .bind(4, record->id.row)
+        .bind(5, record->position)
+        .bind(6, record->version.incarnation)
+        .bind(7, record->version.step)
+        .bind(8, record->group_size())
+        .bind_blob(10, samples)
+        .bind(11, ledger::checksum(*record, samples));
+    if (const auto end = record->end())
+      put_prompt_.bind(9, static_cast<std::uint64_t>(*end));
+    else
+      put_prompt_.bind_null(9);
+    TROUPE_TRY(put_prompt_.run());
+  }
+  if (changes.forget_batches_after) {
+    TROUPE_ASSIGN(Statement remove, database_.prepare("DELETE FROM batch WHERE step > ?1"));
+    TROUPE_TRY(remove.bind(1, *changes.forget_batches_after).run());
+  }
+  for (const BatchRecord& batch : changes.batches) {
+    const std::string prompts = encode_prompts(batch.prompts);
+    put_batch_.bind(1, batch.version.step)
+        .bind(2, batch.version.incarnation)
+        .bind(3, batch.pass)
+        .bind_blob(4, prompts)
+        .bind(5, checksum(batch, prompts));
+    TROUPE_TRY(put_batch_.run());
+  }
+  for (const auto& [id, text] : changes.reasons)
+    TROUPE_TRY(put_reason_.bind(1, id).bind_text(2, text).run());
+  if (changes.base) {
+    TROUPE_ASSIGN(Statement put_base,
+                  database_.prepare("INSERT OR REPLACE INTO base VALUES (0,?1,?2)"));
+    TROUPE_TRY(put_base.bind_text(1, *changes.base)
+                   .bind(2, crc32c(std::string_view(*changes.base)))
+                   .run());
+  }
+  return put_totals_.bind(1, kLedgerFormat)
+      .bind(2, changes.totals.sequence)
+      .bind(3, changes.totals.admitted_prompts)
+      .bind(4, changes.totals.admitted_samples)
+      .bind(5, changes.totals.next_admission)
+      .bind(6, checksum(changes.totals))
+      .run();
+}
+
+Result<void> Store::write(const Changes& changes, bool sync) {
+  // In WAL mode FULL syncs the log with the commit, NORMAL only when the log is copied back.
+  if (sync) TROUPE_TRY(database_.execute("PRAGMA synchronous=FULL"));
+  Result<void> result = database_.execute("BEGIN IMMEDIATE");
+  if (result.ok()) {
+    result = write_rows(changes);
+    if (result.ok()) result = database_.execute("COMMIT");
+    // After some errors SQLite has rolled back by itself; a second time is harmless.
+    if (!result.ok() && !sqlite3_get_autocommit(database_.handle()))
+      (void)database_.execute("ROLLBACK");
+  }
+  if (sync) TROUPE_TRY(database_.execute("PRAGMA synchronous=NORMAL"));
+  return result;
+}
+
+}  // namespace troupe::ledger

@@ -1,0 +1,77 @@
+#pragma once
+// Store: the tables of ledger.sqlite. For this folder: the ledger writes through it, status reads
+// through it. One thread. Every row carries a CRC-32C of its fields; damaged ones are counted and
+// left out. Errors as in sqlite.hpp; Unsupported for a later format.
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/ledger/prompt_record.hpp"
+#include "actors/ledger/sqlite.hpp"
+
+namespace troupe::ledger {
+
+inline constexpr std::uint32_t kLedgerFormat = 1;
+
+/// Running totals, written with every commit; independent of the records that they count.
+struct Totals {
+  std::uint64_t sequence = 0;
+  std::uint64_t admitted_prompts = 0;
+  std::uint64_t admitted_samples = 0;
+  std::uint64_t next_admission = 0;
+  bool operator==(const Totals&) const = default;
+};
+
+struct BatchRecord {
+  Version version;
+  std::uint32_t pass = 0;
+  std::vector<PromptId> prompts;
+  bool operator==(const BatchRecord&) const = default;
+};
+
+/// What one transaction changes.
+struct Changes {
+  std::vector<std::uint64_t> removed_numbers;  // rows of prompts that were admitted again
+  std::vector<const PromptRecord*> prompts;
+  std::vector<BatchRecord> batches;
+  std::optional<std::uint32_t> forget_batches_after;
+  std::vector<std::pair<std::uint32_t, std::string>> reasons;
+  /// Makes the file describe nothing but what else is in this transaction.
+  bool replace_everything = false;
+  std::optional<std::string> base;  // Base of the ledger, as JSON; empty: none
+  Totals totals;
+};
+
+class Store {
+ public:
+  static Result<Store> open_to_write(const std::filesystem::path& path, const std::string& vfs);
+  /// Works beside a writer, on a file that a crash left, and on a read-only medium.
+  static Result<Store> open_to_read(const std::filesystem::path& path);
+
+  /// Nothing when no commit has happened yet; Corrupt when its checksum is wrong.
+  Result<std::optional<Totals>> totals();
+  /// Visits the whole rows in order; returns how many others there are.
+  Result<std::uint64_t> each_prompt(const std::function<void(PromptRecord)>& visit);
+  Result<std::uint64_t> each_batch(const std::function<void(BatchRecord)>& visit);
+  Result<std::vector<std::pair<std::uint32_t, std::string>>> reasons();
+  Result<std::optional<std::string>> base();
+  /// What the readers return belongs to one moment until end_reading().
+  Result<void> begin_reading() { return database_.execute("BEGIN"); }
+  Result<void> end_reading() { return database_.execute("COMMIT"); }
+
+  /// All of it or nothing. `sync`: on stable storage when it returns.
+  Result<void> write(const Changes& changes, bool sync);
+
+ private:
+  Result<void> write_rows(const Changes& changes);
+  Result<void> prepare_writes();
+  Database database_;
+  Statement put_prompt_, remove_prompt_, put_batch_, put_reason_, put_totals_;
+};
+
+}  // namespace troupe::ledger
