@@ -50,6 +50,8 @@ def main():
         for name, reason in skipped:
             print(f"  {name}: {reason}")
         print()
+    if failed:
+        print("\nWhat failed tells why above. One test alone: ./dev test -R PART_OF_ITS_NAME\n")
     sys.stdout.write("".join(held))
     print(f"{passed} passed, {failed} failed, {len(skipped)} skipped")
     return 0

@@ -44,6 +44,7 @@ class Report(unittest.TestCase):
         reason = lines.index("  three: no model here; run ./dev setup")
         self.assertLess(reason, lines.index("67% tests passed, 1 tests failed out of 3"))
         self.assertEqual(lines[:3], CTEST.splitlines()[:3])
+        self.assertTrue([line for line in lines if "./dev test -R" in line])
 
     def test_nothing_is_said_of_skipped_tests_when_there_are_none(self):
         junit = '<testsuite><testcase name="one" status="run"/></testsuite>'
