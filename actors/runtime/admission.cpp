@@ -1,0 +1,71 @@
+#include "actors/runtime/admission.hpp"
+
+#include "schemas/base/assert.hpp"
+
+namespace troupe::runtime {
+
+bool Admission::open() const {
+  if (live_.size() >= rules_.groups_in_flight_max) return false;
+  if (rules_.prompts_per_step == 0) return true;
+  // Counted in steps: `taken_steps_` have their groups; `live_` need ceil(live / batch) more.
+  std::uint64_t steps_allowed = published_ + rules_.max_staleness + 1;
+  if (rules_.steps_max > 0 && steps_allowed > rules_.steps_max) steps_allowed = rules_.steps_max;
+  if (steps_allowed <= taken_steps_) return false;
+  return live_.size() < (steps_allowed - taken_steps_) * rules_.prompts_per_step;
+}
+
+std::uint32_t Admission::admit(const GroupId& group) {
+  TROUPE_ASSERT(open(), "a group was admitted through a closed gate");
+  const std::uint64_t number = next_number_++;
+  const bool fresh = live_.emplace(group, Live{number, published_, false}).second;
+  TROUPE_ASSERT(fresh, "a group was admitted twice: " + to_string(group));
+  by_number_.emplace(number, group);
+  return published_;
+}
+
+void Admission::ready(const GroupId& group) {
+  const auto it = live_.find(group);
+  TROUPE_ASSERT(it != live_.end() && !it->second.ready, "ready twice or never admitted");
+  it->second.ready = true;
+  ++ready_count_;
+}
+
+void Admission::left(const GroupId& group) {
+  const auto it = live_.find(group);
+  if (it == live_.end()) return;  // consumed by a step
+  if (it->second.ready) --ready_count_;
+  by_number_.erase(it->second.number);
+  live_.erase(it);
+}
+
+std::optional<std::vector<GroupId>> Admission::take_batch() {
+  const std::uint64_t batch = rules_.prompts_per_step;
+  if (batch == 0 || training_ || ready_count_ < batch) return std::nullopt;
+  std::vector<GroupId> groups;
+  // Versions ascend with admission numbers, so deadlines do too: the oldest come first, and one
+  // that must be in this step and is not ready holds the step back.
+  for (const auto& [number, group] : by_number_) {
+    const Live& live = live_.at(group);
+    const std::uint64_t deadline = live.version + rules_.max_staleness;
+    TROUPE_ASSERT(deadline >= taken_steps_, "a group outlived its deadline: " + to_string(group));
+    if (live.ready && groups.size() < batch) groups.push_back(group);
+    if (!live.ready && deadline <= taken_steps_) return std::nullopt;
+  }
+  if (groups.size() < batch) return std::nullopt;
+  for (const GroupId& group : groups) {
+    by_number_.erase(live_.at(group).number);
+    live_.erase(group);
+    --ready_count_;
+  }
+  ++taken_steps_;
+  training_ = true;
+  return groups;
+}
+
+void Admission::step_done(std::uint32_t step) {
+  TROUPE_ASSERT(training_ && step == taken_steps_, "a step ended that was not the one begun");
+  training_ = false;
+  published_ = step;
+}
+
+}  // namespace troupe::runtime

@@ -1,0 +1,275 @@
+#include "actors/runtime/coordinator.hpp"
+
+#include <algorithm>
+
+namespace troupe::runtime {
+namespace {
+
+Admission::Rules rules_of(const graphs::Plan& plan, std::uint32_t first_step) {
+  Admission::Rules rules;
+  rules.first_step = first_step;
+  if (!plan.gate) return rules;
+  rules.prompts_per_step = plan.gate->learner ? plan.gate->prompts_per_step : 0;
+  rules.max_staleness = plan.gate->max_staleness;
+  rules.steps_max = plan.run.steps;
+  // With a learner the steps to come are the bound: a group that waits for its batch holds no edge.
+  rules.groups_in_flight_max = plan.gate->learner
+                                   ? (rules.max_staleness + 1) * rules.prompts_per_step
+                                   : plan.gate->groups_in_flight_max;
+  return rules;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(const graphs::Plan& plan, const Options& options, Recorder& recorder,
+                         Host& host, OnOutcome on_outcome)
+    : plan_(plan),
+      options_(options),
+      recorder_(recorder),
+      host_(host),
+      on_outcome_(std::move(on_outcome)),
+      admission_(rules_of(plan, options.start.step)),
+      step_(options.start.step),
+      finished_(plan.stages.size(), false),
+      restarts_(plan.stages.size(), RestartPolicy(options.restarts)) {
+  for (const graphs::EdgePlan& edge : plan.edges)
+    assembles_ |= edge.accounted && edge.converts == graphs::Conversion::AssembleGroups;
+  if (plan.gate && plan.stages[plan.gate->stage].has("max_refill"))
+    max_refill_ = static_cast<std::uint32_t>(
+        plan.stages[plan.gate->stage].option("max_refill").as_int());
+  for (const graphs::StagePlan& stage : plan.stages) {
+    if (stage.in_flow) running_.push_back(stage.index);
+  }
+}
+
+void Coordinator::begin() {
+  progress_at_ = host_.clock().now();
+  for (const Address stage : running_) post(stage, Start{});
+  host_.post_after(options_.stall_timeout / 4, kCoordinator, Tick{});
+}
+
+void Coordinator::handle(Event event) {
+  if (over_) return;
+  std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
+}
+
+template <class Other>
+void Coordinator::on(Other&&) {
+  TROUPE_ASSERT(false, "the coordinator got an event that is meant for a stage");
+}
+
+void Coordinator::on(AskAdmission&& event) {
+  asks_.push_back(event);
+  admit_waiting();
+}
+
+void Coordinator::admit_waiting() {
+  while (!over_ && !draining_ && !asks_.empty() && admission_.open()) {
+    const AskAdmission ask = asks_.front();
+    asks_.pop_front();
+    const std::uint64_t number = options_.first_admission + admission_.admitted();
+    const Version version{options_.start.incarnation, admission_.admit(ask.group)};
+    GroupState& group = groups_[ask.group];
+    group.number = number;
+    group.version = version;
+    auto kept = recorder_.admitted(ask.group, number, version, plan_.gate->group_size);
+    if (!kept.ok()) return check(kept.error());
+    for (std::uint32_t i = 0; i < plan_.gate->group_size; ++i)
+      group.open.insert({ask.group, static_cast<std::uint16_t>(i), 0});
+    for (const std::uint16_t sibling : *kept) group.open.erase({ask.group, sibling, 0});
+    post(ask.stage, Admitted{ask.group, version, std::move(*kept)});
+  }
+}
+
+void Coordinator::on(SlotMissing&& event) {
+  const auto it = groups_.find(event.sample.prompt);
+  TROUPE_ASSERT(it != groups_.end(), "a group that is over misses a sample");
+  GroupState& group = it->second;
+  // Only a failure is worth another try: an unusable gold stays unusable.
+  if (event.end != End::Failed || draining_ || group.refills >= max_refill_)
+    return post(event.stage, CloseSlot{event.sample});
+  ++group.refills;
+  SampleId again = event.sample;
+  ++again.attempt;
+  group.open.insert(again);
+  check(recorder_.refilled(again));
+  post(plan_.gate->stage, Refill{again});
+}
+
+void Coordinator::on(Assembled&& event) {
+  const auto it = groups_.find(event.group);
+  if (it == groups_.end()) return;  // an observer's copy of a group that is over
+  it->second.assembled = true;
+  post(plan_.gate->stage, ReleasePrompt{event.group});
+  resolve(event.group);
+}
+
+void Coordinator::on(GroupReady&& event) {
+  admission_.ready(event.group);
+  take_batches();
+}
+
+void Coordinator::take_batches() {
+  if (over_) return;
+  if (auto groups = admission_.take_batch())
+    post(*plan_.gate->learner, TakeBatch{step_ + 1, std::move(*groups)});
+}
+
+void Coordinator::end_sample(const EndedSample& sample, std::uint32_t step) {
+  const auto it = groups_.find(sample.sample.prompt);
+  TROUPE_ASSERT(it != groups_.end(), "a sample ended twice: " + to_string(sample.sample));
+  const bool was_open = it->second.open.erase(sample.sample) == 1;
+  TROUPE_ASSERT(was_open, "a sample ended twice: " + to_string(sample.sample));
+  check(recorder_.ended(sample, step));
+}
+
+void Coordinator::resolve(const GroupId& id) {
+  const auto it = groups_.find(id);
+  if (it == groups_.end() || !it->second.open.empty()) return;
+  if (assembles_ && !it->second.assembled) return;  // a refill may still be asked for
+  if (!assembles_) post(plan_.gate->stage, ReleasePrompt{id});
+  groups_.erase(it);
+  admission_.left(id);
+  admit_waiting();
+  take_batches();
+}
+
+void Coordinator::on(Ended&& event) {
+  for (const EndedSample& sample : event.samples) end_sample(sample, step_);
+  if (!plan_.gate || !plan_.gate->learner) progress_at_ = host_.clock().now();
+  for (const EndedSample& sample : event.samples) resolve(sample.sample.prompt);
+}
+
+void Coordinator::on(StepTaken&& event) {
+  step_ = event.version.step;
+  progress_at_ = host_.clock().now();
+  for (const EndedSample& sample : event.samples) end_sample(sample, step_);
+  check(recorder_.stepped(event.version, event.metrics));
+  if (over_) return;
+  admission_.step_done(step_);
+  for (const EndedSample& sample : event.samples) resolve(sample.sample.prompt);
+  if (plan_.run.steps > 0 && step_ >= plan_.run.steps) drain();
+  admit_waiting();
+  take_batches();
+}
+
+void Coordinator::on(Measured&& event) {
+  progress_at_ = host_.clock().now();
+  check(recorder_.measured(name_of_stage(event.stage), event.step, event.metrics));
+}
+
+void Coordinator::on(WantCheckpoint&& event) {
+  auto folder = recorder_.begin_checkpoint(event.step);
+  if (!folder.ok()) return fail(folder.error().message, folder.error().help);
+  post(event.stage, SaveInto{event.step, std::move(*folder)});
+}
+
+void Coordinator::on(Saved&& event) {
+  progress_at_ = host_.clock().now();
+  if (!event.result.ok())
+    return fail("the checkpoint of step " + std::to_string(event.step) +
+                    " could not be written: " + event.result.error().message,
+                event.result.error().help);
+  check(recorder_.commit_checkpoint(Version{options_.start.incarnation, event.step}));
+}
+
+void Coordinator::on(StageFailed&& event) {
+  const std::string& name = name_of_stage(event.stage);
+  recorder_.note(Severity::Warning, name, event.error.message);
+  const auto wait = event.restartable ? restarts_[event.stage].failed(host_.clock().now())
+                                      : std::optional<Duration>();
+  if (!wait) {
+    const std::string tries =
+        event.restartable ? " (after " + std::to_string(options_.restarts.restarts_max) +
+                                " restarts)"
+                          : "";
+    return fail("stage '" + name + "' failed" + tries + ": " + event.error.message,
+                event.error.help);
+  }
+  host_.post_after(*wait, kCoordinator, RestartDue{event.stage});
+}
+
+void Coordinator::on(RestartDue&& event) {
+  recorder_.note(Severity::Info, name_of_stage(event.stage), "restarted");
+  post(event.stage, Restart{});
+}
+
+void Coordinator::on(Finished&& event) {
+  TROUPE_ASSERT(!finished_[event.stage], "a stage finished twice");
+  finished_[event.stage] = true;
+  progress_at_ = host_.clock().now();
+  if (++finished_count_ == running_.size()) finish();
+}
+
+void Coordinator::on(StopRun&& event) {
+  if (stop_reason_) return;
+  stop_reason_ = event.reason;
+  recorder_.note(Severity::Info, "", "stopping: " + event.reason);
+  drain();
+}
+
+void Coordinator::drain() {
+  if (draining_) return;
+  draining_ = true;
+  asks_.clear();
+  for (const Address stage : running_) post(stage, Drain{});
+}
+
+void Coordinator::on(Tick&&) {
+  host_.post_after(options_.stall_timeout / 4, kCoordinator, Tick{});
+  if (describing_ || host_.clock().now() - progress_at_ < options_.stall_timeout) return;
+  describing_ = true;
+  for (const Address stage : running_) post(stage, Describe{});
+  host_.post_after(options_.describe_timeout, kCoordinator, DescriptionsDue{});
+}
+
+void Coordinator::on(Description&& event) { descriptions_[event.stage] = std::move(event); }
+
+void Coordinator::on(DescriptionsDue&&) {
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(options_.stall_timeout).count();
+  const bool learns = plan_.gate && plan_.gate->learner;
+  std::string text = std::string(learns ? "no step" : "no sample") + " has finished for " +
+                     std::to_string(seconds) + " s.";
+  // Who does not answer is stuck in its own code; otherwise whoever is busy is named.
+  for (const Address stage : running_) {
+    const auto it = descriptions_.find(stage);
+    if (it == descriptions_.end())
+      text += " Stage '" + name_of_stage(stage) + "' does not answer.";
+    else if (!it->second.idle)
+      text += " Stage '" + name_of_stage(stage) + "': " + it->second.text + ".";
+  }
+  if (!asks_.empty())
+    text += " The gate is closed: " + std::to_string(admission_.unfinished()) +
+            " groups are unfinished.";
+  fail(text, "What was committed is safe: look at the stage named, then `troupe resume`");
+}
+
+void Coordinator::check(Result<void> recorded) {
+  if (recorded.ok() || over_) return;
+  fail("the run directory cannot be written: " + recorded.error().message, recorded.error().help);
+}
+
+void Coordinator::fail(std::string reason, std::string help) {
+  if (over_) return;
+  over_ = true;
+  recorder_.note(Severity::Error, "", reason);
+  (void)recorder_.commit();  // the reason is what counts; a full disk has been told already
+  on_outcome_({RunOutcome::State::Failed, std::move(reason), std::move(help), step_});
+}
+
+void Coordinator::finish() {
+  for (const auto& [id, group] : groups_) {
+    for (const SampleId& sample : group.open)
+      check(recorder_.ended({sample, End::LeftOver, "the run ended", nullptr}, step_));
+  }
+  check(recorder_.commit());
+  if (over_) return;
+  over_ = true;
+  if (stop_reason_)
+    on_outcome_({RunOutcome::State::Stopped, *stop_reason_, "", step_});
+  else
+    on_outcome_({RunOutcome::State::Finished, "", "", step_});
+}
+
+}  // namespace troupe::runtime

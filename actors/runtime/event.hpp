@@ -1,0 +1,177 @@
+#pragma once
+// Event: everything that can happen to a stage or to the coordinator. Hosts carry events from one
+// address to another, in order per pair, and know nothing of their meaning. Values; moved.
+#include <any>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/end.hpp"
+#include "schemas/base/result.hpp"
+#include "schemas/envelope.hpp"
+
+namespace troupe::runtime {
+
+/// Index of a stage in the plan, or the coordinator.
+using Address = std::uint32_t;
+inline constexpr Address kCoordinator = 0xffffffff;
+
+using EdgeIndex = std::uint32_t;
+using Ticket = std::uint64_t;   // work started on an engine
+using TimerId = std::uint32_t;  // chosen by the stage
+using Metrics = std::map<std::string, double>;
+using EngineResult = Result<std::any>;
+
+// On edges.
+struct Deliver {
+  EdgeIndex edge;
+  Envelope envelope;
+};
+struct Grant {  // the consumer took something: so much more may be sent
+  EdgeIndex edge;
+  std::uint64_t items;
+  std::uint64_t bytes;
+};
+struct NoMore {  // end of data
+  EdgeIndex edge;
+};
+
+// From engines and timers. `life` counts restarts of the stage: what an earlier life began is dropped.
+struct WorkDone {
+  Ticket ticket;
+  std::uint32_t life;
+  EngineResult result;
+};
+struct TimerFired {
+  TimerId timer;
+  std::uint32_t life;
+};
+
+// From the coordinator to stages.
+struct Start {};
+struct Admitted {
+  GroupId group;
+  Version version;
+  std::vector<std::uint16_t> kept;  // siblings that a life before this one finished already
+};
+struct Refill {  // generate this sample anew; its predecessor died
+  SampleId sample;
+};
+struct CloseSlot {  // this sibling will not come
+  SampleId sample;
+};
+struct ReleasePrompt {  // no refill of this group can be asked for any more
+  GroupId group;
+};
+struct TakeBatch {  // consume these groups in this step
+  std::uint32_t step;
+  std::vector<GroupId> groups;
+};
+struct SaveInto {
+  std::uint32_t step;
+  std::filesystem::path folder;
+};
+struct Drain {};    // admit nothing new; finish what was begun
+struct Restart {};  // after a failure: build the stage anew
+struct Describe {}; // say what you wait for
+
+// From stages to the coordinator.
+struct AskAdmission {
+  Address stage;
+  GroupId group;
+};
+struct SlotMissing {  // a group waits for a sibling that died: will it be refilled?
+  Address stage;
+  SampleId sample;
+  End end;
+};
+struct Assembled {
+  GroupId group;
+};
+struct GroupReady {
+  Address stage;
+  GroupId group;
+};
+struct EndedSample {
+  SampleId sample;
+  End end = End::Failed;
+  std::string reason;
+  Payload record;  // the Sample as it was last seen; null when it died before it existed
+};
+struct Ended {
+  Address stage;
+  std::vector<EndedSample> samples;
+};
+struct StepTaken {
+  Address stage;
+  Version version;  // of the weights that the step made
+  std::vector<EndedSample> samples;
+  Metrics metrics;
+};
+struct Measured {  // metrics that do not belong to the learner's step, stamped with a step
+  Address stage;
+  std::uint32_t step;
+  Metrics metrics;
+};
+struct WantCheckpoint {
+  Address stage;
+  std::uint32_t step;
+};
+struct Saved {
+  Address stage;
+  std::uint32_t step;
+  Result<void> result;
+};
+struct StageFailed {
+  Address stage;
+  Error error;
+  bool restartable;
+};
+struct Finished {
+  Address stage;
+};
+struct Description {
+  Address stage;
+  bool idle;         // nothing in hand and nothing waiting
+  std::string text;  // what it waits for, naming edges
+};
+
+// To the coordinator, from outside and from its own timers.
+struct StopRun {
+  std::string reason;
+};
+struct Tick {};        // watchdog
+struct RestartDue {
+  Address stage;
+};
+struct DescriptionsDue {};
+
+using Event =
+    std::variant<Deliver, Grant, NoMore, WorkDone, TimerFired, Start, Admitted, Refill, CloseSlot,
+                 ReleasePrompt, TakeBatch, SaveInto, Drain, Restart, Describe, AskAdmission,
+                 SlotMissing, Assembled, GroupReady, Ended, StepTaken, Measured, WantCheckpoint,
+                 Saved, StageFailed, Finished, Description, StopRun, Tick, RestartDue,
+                 DescriptionsDue>;
+
+/// Whoever has an address. A host calls `handle` for one event at a time, never concurrently.
+class Actor {
+ public:
+  virtual ~Actor() = default;
+  virtual void handle(Event event) = 0;
+};
+
+/// What actors may ask of the host that runs them. `post` and `post_after` are thread-safe (engines
+/// post completions from their own threads) and never block. Events from one sender to one receiver
+/// arrive in order; `post_after` after at least that long.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual Clock& clock() = 0;
+  virtual void post(Address from, Address to, Event event) = 0;
+  virtual void post_after(Duration delay, Address to, Event event) = 0;
+};
+
+}  // namespace troupe::runtime

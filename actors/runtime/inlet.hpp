@@ -1,0 +1,73 @@
+#pragma once
+// Inlet: everything between the edges that end at one input port and the stage behind it: the
+// bounded queues, the join when the edges are branches of `( & )`, and the assembly of groups when
+// the port wants groups and samples come. Takes from the queues only while it has nothing ready, so
+// a slow stage slows its producers. Owned by the stage's runner; not thread-safe.
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/runtime/edge_queue.hpp"
+#include "actors/runtime/event.hpp"
+#include "actors/runtime/group_assembler.hpp"
+#include "actors/runtime/join.hpp"
+#include "graphs/plan.hpp"
+
+namespace troupe::runtime {
+
+class Inlet {
+ public:
+  /// What the inlet needs its runner to do.
+  struct Effects {
+    std::function<void(EdgeIndex, std::uint64_t items, std::uint64_t bytes)> grant;
+    std::function<void(const SampleId&, End)> slot_missing;  // asks whether a refill comes
+    std::function<void(const GroupId&)> assembled;
+    /// A group that cannot be compared: its samples end here.
+    std::function<void(GroupAssembler::Assembled)> abandoned;
+    std::function<void(Error)> failed;
+  };
+
+  Inlet(const graphs::Plan& plan, std::uint32_t stage, std::uint32_t port, Effects effects);
+
+  bool has_edge(EdgeIndex edge) const;
+  void deliver(EdgeIndex edge, Envelope envelope);
+  void no_more(EdgeIndex edge);
+  void close_slot(const SampleId& sample);
+
+  /// The next thing for the stage (or a tombstone to pass on); nullptr: nothing is ready.
+  const Envelope* front();
+  Envelope take();
+  /// Nothing is here and nothing will come.
+  bool ended() const;
+  bool empty() const;
+  std::uint32_t port() const { return port_; }
+  /// "3 samples wait in 'check -> reward'; a join misses ..." or "".
+  std::string describe() const;
+
+ private:
+  struct Branch {
+    EdgeIndex edge;
+    std::string name;
+    EdgeQueue queue;
+    graphs::Conversion converts;
+    std::optional<std::size_t> join_branch;
+    bool ended = false;
+  };
+  void refill_ready();
+  void accept(Branch& branch, Envelope envelope);
+  void convert(graphs::Conversion converts, Envelope envelope);
+  void assemble(Envelope envelope);
+  void give(std::optional<GroupAssembler::Assembled> group);
+
+  std::uint32_t port_;
+  Effects effects_;
+  std::vector<Branch> branches_;
+  std::optional<Join> join_;
+  std::optional<GroupAssembler> assembler_;
+  std::deque<Envelope> ready_;
+  std::size_t next_ = 0;  // whose turn it is among the queues
+};
+
+}  // namespace troupe::runtime
