@@ -1,7 +1,8 @@
 #pragma once
 // RunDirectory: everything one run wrote, under runs/<name>-<NNN>. Whoever runs or resumes holds
 // its lock (of the file `lock`: the kernel drops it when the process dies, however it dies);
-// readers need none. No absolute path is stored, so a directory can be moved. One owner, any one thread.
+// readers need none. No absolute path is stored, so a directory can be moved. One owner, any one
+// thread.
 //
 //   graph.toml plan.json     the file as given, and the checked plan
 //   run.json                 RunInfo, replaced atomically

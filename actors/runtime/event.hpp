@@ -39,7 +39,8 @@ struct NoMore {  // end of data
   EdgeIndex edge;
 };
 
-// From engines and timers. `life` counts restarts of the stage: what an earlier life began is dropped.
+// From engines and timers. `life` counts restarts of the stage: what an earlier life began is
+// dropped.
 struct WorkDone {
   Ticket ticket;
   std::uint32_t life;

@@ -8,7 +8,9 @@ namespace troupe::runtime {
 
 namespace {
 // Two samples are the least that can be compared; a group of one is whole by itself.
-std::uint32_t scored_min(std::uint32_t group_size) { return std::min<std::uint32_t>(2, group_size); }
+std::uint32_t scored_min(std::uint32_t group_size) {
+  return std::min<std::uint32_t>(2, group_size);
+}
 }  // namespace
 
 Inlet::Inlet(const graphs::Plan& plan, std::uint32_t stage, std::uint32_t port, Effects effects)

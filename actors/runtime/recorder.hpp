@@ -1,8 +1,8 @@
 #pragma once
-// Recorder: where the coordinator writes down what became of everything. A real run puts the ledger,
-// the sample log, the checkpoints and the metrics behind it; simulations keep it in memory. Called
-// by the coordinator only, one call at a time; calls may block for as long as a commit takes. An
-// error ends the run with that error.
+// Recorder: where the coordinator writes down what became of everything. A real run puts the
+// ledger, the sample log, the checkpoints and the metrics behind it; simulations keep it in memory.
+// Called by the coordinator only, one call at a time; calls may block for as long as a commit
+// takes. An error ends the run with that error.
 #include <filesystem>
 #include <string>
 

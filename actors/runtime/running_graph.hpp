@@ -1,7 +1,7 @@
 #pragma once
 // RunningGraph: the actors of one run, built from a plan: a runner for every stage of the flow, and
-// the coordinator. Owns them; a host carries their events. Build errors are of configuration (a file
-// that cannot be read, an engine that cannot be made), and nothing has started yet.
+// the coordinator. Owns them; a host carries their events. Build errors are of configuration (a
+// file that cannot be read, an engine that cannot be made), and nothing has started yet.
 #include <memory>
 #include <vector>
 

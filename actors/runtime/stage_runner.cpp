@@ -68,7 +68,9 @@ class StageRunner::Out final : public Outbox {
   void measure(std::uint32_t step, Metrics metrics) override {
     runner_.tell(Measured{runner_.self_, step, std::move(metrics)});
   }
-  void group_ready(const GroupId& group) override { runner_.tell(GroupReady{runner_.self_, group}); }
+  void group_ready(const GroupId& group) override {
+    runner_.tell(GroupReady{runner_.self_, group});
+  }
   void step_taken(Version version, std::vector<EndedSample> samples, Metrics metrics) override {
     for (const EndedSample& sample : samples) runner_.settle(Key{{sample.sample.prompt}, true});
     runner_.tell(StepTaken{runner_.self_, version, std::move(samples), std::move(metrics)});

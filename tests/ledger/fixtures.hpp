@@ -38,7 +38,9 @@ class TemporaryFolder {
 class StandingClock final : public Clock {
  public:
   TimePoint now() const override { return now_; }
-  double wall_seconds() const override { return 1.7e9 + std::chrono::duration<double>(now_).count(); }
+  double wall_seconds() const override {
+    return 1.7e9 + std::chrono::duration<double>(now_).count();
+  }
   void advance(Duration by) { now_ += by; }
 
  private:

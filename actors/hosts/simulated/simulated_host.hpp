@@ -1,8 +1,8 @@
 #pragma once
-// SimulatedHost: runs a graph single-threaded in virtual time. One queue of events, ordered by time;
-// every event takes a random time on its way, but events of one sender to one receiver keep their
-// order, as every host promises. The same seed gives the same run. Whoever needs virtual time (a
-// simulated engine) uses `after`. Not thread-safe: there is one thread.
+// SimulatedHost: runs a graph single-threaded in virtual time. One queue of events, ordered by
+// time; every event takes a random time on its way, but events of one sender to one receiver keep
+// their order, as every host promises. The same seed gives the same run. Whoever needs virtual time
+// (a simulated engine) uses `after`. Not thread-safe: there is one thread.
 #include <functional>
 #include <map>
 #include <queue>
