@@ -1,7 +1,6 @@
 #include "model/engines/generation.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <new>
 
 #include "model/engines/failure.hpp"
@@ -119,9 +118,9 @@ void LlamaGeneration<T>::run() {
 }
 
 template <class T>
-bool LlamaGeneration<T>::step() {
+void LlamaGeneration<T>::step() {
   const CoreLease::Turn turn(*lease_);
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = measured_seconds();
   {
     std::lock_guard lock(mutex_);
     if (next_weights_) weights_ = std::move(next_weights_);
@@ -145,14 +144,12 @@ bool LlamaGeneration<T>::step() {
   start_samples();
   if (fresh.empty() && !active_.empty()) decode();
   collect_finished();
-  step_stats_.busy_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  step_stats_.busy_seconds = measured_seconds() - begin;
   std::lock_guard lock(mutex_);
   stats_.prompt_tokens += step_stats_.prompt_tokens;
   stats_.generated_tokens += step_stats_.generated_tokens;
   stats_.decode_steps += step_stats_.decode_steps;
   stats_.busy_seconds += step_stats_.busy_seconds;
-  return true;
 }
 
 /// The groups whose samples can start now but whose prompt is not computed with these weights.

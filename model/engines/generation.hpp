@@ -62,8 +62,8 @@ class LlamaGeneration final : public GenerationEngine {
   };
 
   void run();
-  /// One turn on the cores; true if there was anything to do.
-  bool step();
+  /// One turn on the cores.
+  void step();
   Result<void> check_request(const GenerationRequest& request) const;
   std::vector<std::shared_ptr<Group>> groups_to_prefill() const;
   void prefill(const std::vector<std::shared_ptr<Group>>& groups);

@@ -142,7 +142,9 @@ void attention(const T* qkv, const HeadShape& shape, std::int64_t kv_head,
       V acc[kTileRows][B];
       tile_scores<B>(q, k + block * kLanes * dim, dim, acc);
       for (int r = 0; r < kTileRows; ++r)
-        for (int b = 0; b < B; ++b) store(scores + r * padded + (block + b) * kLanes, acc[r][b]);
+        for (int b = 0; b < B; ++b) {
+          store(scores + r * padded + (block + b) * kLanes, acc[r][b]);
+        }
     };
     std::int64_t block = 0;
     for (; block + 2 <= blocks; block += 2) score(std::integral_constant<int, 2>{}, block);

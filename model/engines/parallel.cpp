@@ -12,6 +12,8 @@ int team_size() { return omp_get_max_threads(); }
 
 void set_team_size(unsigned threads) { at::set_num_threads(static_cast<int>(threads)); }
 
+double measured_seconds() { return omp_get_wtime(); }
+
 void parallel_ranges(std::int64_t n, std::int64_t grain,
                      FunctionRef<void(std::int64_t, std::int64_t)> body) {
   const std::int64_t units = (n + grain - 1) / grain;

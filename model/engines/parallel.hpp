@@ -41,4 +41,7 @@ int team_size();
 /// Threads that this thread's loops and LibTorch's products use.
 void set_team_size(unsigned threads);
 
+/// Seconds since an arbitrary start, for the times that engines report; no decision reads it.
+double measured_seconds();
+
 }  // namespace troupe::model

@@ -79,7 +79,7 @@ Draw draw(const T* logits, std::int64_t vocab, const SamplingOptions& options,
           const RowStatistics& row, Rng& rng) {
   Draw out;
   const float scale = inverse_temperature(options);
-  const double uniform = rng.uniform();  // drawn even when greedy: a stream's position is its length
+  const double uniform = rng.uniform();  // also when greedy: one number per token
   if (options.temperature == 0) {
     out.token = static_cast<Token>(kernels<T>().argmax(logits, vocab));
   } else if (options.top_p < 1 || (options.top_k > 0 && options.top_k < vocab)) {

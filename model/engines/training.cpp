@@ -1,7 +1,7 @@
 #include "model/engines/training.hpp"
 
-#include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "model/engines/failure.hpp"
 #include "model/engines/optimizer_state.hpp"
@@ -12,14 +12,12 @@ namespace {
 class Stopwatch {
  public:
   double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
+    const double begin = std::exchange(last_, measured_seconds());
+    return last_ - begin;
   }
 
  private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  double last_ = measured_seconds();
 };
 
 void add(PolicyLossMetrics& sum, const PolicyLossMetrics& share) {
