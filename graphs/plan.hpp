@@ -26,6 +26,7 @@ struct Origin {
 struct OptionPlan {
   Value value;
   Origin origin;
+  std::string written;  // of a path: as the person wrote it; the value is resolved
 };
 using Options = std::map<std::string, OptionPlan, std::less<>>;
 
@@ -124,7 +125,7 @@ class Plan {
   std::vector<JoinPlan> joins;
   std::optional<GatePlan> gate;
   std::vector<std::string> flow;        // the lines of [graph] flow, as written
-  std::string hash;                     // 16 hex digits over everything above but `file`, places
+  std::string hash;                     // 16 hex digits over everything that a run depends on
 
   const StagePlan* find_stage(std::string_view name) const;
   /// Abort when there is none.

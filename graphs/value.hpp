@@ -81,6 +81,11 @@ class Value {
     return *found;
   }
 
+  /// Calls `visitor` with what the value holds.
+  template <class Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    return std::visit(std::forward<Visitor>(visitor), data_);
+  }
   /// As it would be written in a graph file: `"2s"`, `0.5`, `[1, 2]`, `{ a = 1.0 }`.
   std::string text() const;
   /// "an integer", "a duration", ...

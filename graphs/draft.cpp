@@ -1,0 +1,111 @@
+#include "graphs/draft.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace troupe::graphs {
+namespace {
+
+template <class Items>
+auto* find_named(Items& items, std::string_view name) {
+  const auto found = std::find_if(items.begin(), items.end(),
+                                  [&](const auto& item) { return item.name == name; });
+  return found == items.end() ? nullptr : &*found;
+}
+
+std::vector<bool> reached(const Draft& draft, std::uint32_t start, bool upstream) {
+  std::vector<bool> seen(draft.stages.size());
+  std::vector<std::uint32_t> open{start};
+  while (!open.empty()) {
+    const std::uint32_t stage = open.back();
+    open.pop_back();
+    for (const DraftEdge& edge : draft.edges) {
+      if (edge.delivery != Delivery::Queue) continue;
+      const std::uint32_t here = upstream ? edge.to : edge.from;
+      const std::uint32_t there = upstream ? edge.from : edge.to;
+      if (here != stage || seen[there]) continue;
+      seen[there] = true;
+      open.push_back(there);
+    }
+  }
+  return seen;
+}
+
+}  // namespace
+
+DraftStage* Draft::find_stage(std::string_view name) { return find_named(stages, name); }
+DraftModel* Draft::find_model(std::string_view name) { return find_named(models, name); }
+
+std::vector<std::string> Draft::stage_names() const {
+  std::vector<std::string> out;
+  for (const DraftStage& stage : stages) out.push_back(stage.name);
+  return out;
+}
+
+std::string Draft::name_of_edge(const DraftEdge& edge) const {
+  std::string out = stages[edge.from].name;
+  const Contract* from = stages[edge.from].contract;
+  const Contract* to = stages[edge.to].contract;
+  if (from && edge.out && from->default_output(edge.delivery) != edge.out) {
+    out += '.' + edge.out->name;
+  }
+  out += edge.delivery == Delivery::Queue ? " -> " : " ~> ";
+  out += stages[edge.to].name;
+  if (to && edge.in && to->default_input(edge.delivery) != edge.in) out += '.' + edge.in->name;
+  return out;
+}
+
+std::vector<std::uint32_t> Draft::queues_into(std::uint32_t stage) const {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < edges.size(); ++i) {
+    if (edges[i].delivery == Delivery::Queue && edges[i].to == stage) out.push_back(i);
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> Draft::queues_out_of(std::uint32_t stage) const {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < edges.size(); ++i) {
+    if (edges[i].delivery == Delivery::Queue && edges[i].from == stage) out.push_back(i);
+  }
+  return out;
+}
+
+std::vector<bool> Draft::upstream_of(std::uint32_t stage) const {
+  return reached(*this, stage, true);
+}
+std::vector<bool> Draft::downstream_of(std::uint32_t stage) const {
+  return reached(*this, stage, false);
+}
+
+const DraftOption* Draft::option(std::uint32_t stage, std::string_view name) const {
+  const auto found = stages[stage].options.find(name);
+  return found == stages[stage].options.end() ? nullptr : &found->second;
+}
+
+std::uint64_t Draft::integer_option(std::uint32_t stage, std::string_view name,
+                                    std::uint64_t otherwise) const {
+  const DraftOption* found = option(stage, name);
+  if (!found) return otherwise;
+  if (const auto* integer = found->value.get_if<std::int64_t>()) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(*integer, 0));
+  }
+  if (const auto* count = found->value.get_if<Count>()) {
+    return static_cast<std::uint64_t>(count->n);
+  }
+  return otherwise;
+}
+
+Span Draft::place_of(std::uint32_t stage) const {
+  return stages[stage].flow_span.value_or(stages[stage].name_span);
+}
+
+Origin Draft::origin_of(const Span& span) const {
+  const Source& source = sources[span.source];
+  if (!source.is_file) return {Origin::From::Set, "--set " + source.text};
+  return {Origin::From::File,
+          fmt::format("{}:{}", file.filename().string(), position_of(source, span.begin).line)};
+}
+
+}  // namespace troupe::graphs

@@ -1,0 +1,147 @@
+#pragma once
+// Draft: a graph while it is being checked. Unlike a Plan it may have holes (a stage of an unknown
+// kind, an edge to nowhere), so that every check can run and find its own problems. Internal to
+// this folder; one owner (load_graph). The checks run in the order below, each in a file of its
+// own, and only a draft without errors becomes a Plan.
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graphs/contract.hpp"
+#include "graphs/findings.hpp"
+#include "graphs/flow.hpp"
+#include "graphs/load.hpp"
+#include "graphs/plan.hpp"
+#include "graphs/raw.hpp"
+
+namespace troupe::graphs {
+
+struct DraftOption {
+  Value value;
+  Origin origin;
+  Span key_span, value_span;             // of written options
+  std::map<std::string, Span> key_spans;  // of the keys of a table
+  std::vector<Span> item_spans;           // of the items of a list
+  std::string written;                    // of a path: before it was resolved
+};
+using DraftOptions = std::map<std::string, DraftOption, std::less<>>;
+
+struct DraftStage {
+  std::string name;
+  Span name_span;                // in [stage.NAME]
+  const Contract* contract = nullptr;  // null: unknown kind
+  DraftOptions options;
+  bool in_flow = false;
+  bool referenced = false;       // an option of another stage names it
+  std::optional<Span> flow_span;  // where the flow names it first
+};
+
+struct DraftModel {
+  std::string name;
+  Span name_span;
+  DraftOptions options;
+  bool used = false;
+};
+
+struct DraftEdge {
+  std::uint32_t from = 0, to = 0;   // indices of stages
+  const PortSpec* out = nullptr;
+  const PortSpec* in = nullptr;
+  Delivery delivery = Delivery::Queue;
+  Span arrow_span, from_span, to_span;
+  std::optional<std::uint32_t> join, fork;
+  bool accounted = false;
+
+  std::optional<Count> capacity_count;  // as written; capacity_items is the same in messages
+  std::optional<std::uint64_t> capacity_items, capacity_bytes, max_staleness;
+  WhenFull when_full = WhenFull::Block;
+  Origin capacity_items_origin, capacity_bytes_origin, max_staleness_origin, when_full_origin;
+  Span capacity_span, max_staleness_span, when_full_span;
+  std::optional<Span> policy_span;  // the name in [edge."..."]
+};
+
+struct DraftJoin {
+  Span span;             // of ( & )
+  bool at_start = false;  // nothing is written before it
+  bool void_ = false;     // it turned out to be a plain merge of several sources
+  std::uint32_t to = 0;
+  std::vector<std::uint32_t> branches, entries;
+  std::optional<std::uint32_t> entrance;  // stage; known after resolve_joins
+};
+
+struct Draft {
+  Draft(const Kinds& kinds_, const Sources& sources_, Findings& findings_)
+      : kinds(kinds_), sources(sources_), findings(findings_) {}
+
+  const Kinds& kinds;
+  const Sources& sources;
+  Findings& findings;
+  std::filesystem::path file;
+  LoadOptions load_options;
+
+  DraftOptions run;
+  std::vector<DraftModel> models;
+  std::vector<DraftStage> stages;
+  std::vector<std::string> flow;
+  std::vector<DraftEdge> edges;
+  std::vector<DraftJoin> joins;
+  std::optional<GatePlan> gate;
+  Span flow_span;
+  bool flow_broken = false;  // a part of the flow could not be understood: what it connects is unknown
+  bool cyclic = false;
+
+  DraftStage* find_stage(std::string_view name);
+  DraftModel* find_model(std::string_view name);
+  std::vector<std::string> stage_names() const;
+  /// "a -> b", with ports where they are not the default ones.
+  std::string name_of_edge(const DraftEdge& edge) const;
+  std::vector<std::uint32_t> queues_into(std::uint32_t stage) const;
+  std::vector<std::uint32_t> queues_out_of(std::uint32_t stage) const;
+  /// Stages from which queues lead to `stage`, without itself.
+  std::vector<bool> upstream_of(std::uint32_t stage) const;
+  std::vector<bool> downstream_of(std::uint32_t stage) const;
+  const DraftOption* option(std::uint32_t stage, std::string_view name) const;
+  std::uint64_t integer_option(std::uint32_t stage, std::string_view name,
+                               std::uint64_t otherwise) const;
+  /// Where a person looks for the stage: in the flow, else its header.
+  Span place_of(std::uint32_t stage) const;
+  Origin origin_of(const Span& span) const;
+};
+
+// options.cpp: one table against the options of a contract. `owner` is how people call it:
+// "stage `learn`". `header` is where a missing option is missed.
+DraftOptions read_options(Draft& draft, const RawNode& table, const std::vector<OptionSpec>& specs,
+                          const std::vector<std::string>& other_keys, const std::string& owner,
+                          Span header);
+/// The text of a value from --set that TOML took for a number.
+const std::string* text_of_node(const Draft& draft, const RawNode& node, std::string& storage);
+
+// sections.cpp: format, [run], [model.*], [stage.*] and everything that is no section.
+void read_sections(Draft& draft, const RawNode& root);
+// references.cpp: options that name models and stages; files that must exist.
+void check_references(Draft& draft);
+// flow_edges.cpp: the lines of [graph] flow as edges between ports.
+void read_flow(Draft& draft, const RawNode& root);
+// shape.cpp: cycles, inputs that nothing feeds, outputs that go nowhere, unused stages.
+void check_shape(Draft& draft);
+// joins.cpp: entrances of joins, and which way of a forked port is accounted.
+void resolve_joins(Draft& draft);
+void account_ways(Draft& draft);
+// policies.cpp: [edge."..."], capacities, staleness, the gate.
+void read_policies(Draft& draft, const RawNode& root);
+void place_gate(Draft& draft);
+void check_policies(Draft& draft);
+// verdicts.cpp: weights of verdicts.
+void check_weights(Draft& draft);
+
+/// Contracts of the sections that are no stages.
+const std::vector<OptionSpec>& run_options();
+const std::vector<OptionSpec>& model_options();
+
+// make_plan.cpp: only for a draft without errors.
+Plan make_plan(const Draft& draft);
+
+}  // namespace troupe::graphs

@@ -1,0 +1,139 @@
+// The flow for Graphviz.
+#include <fmt/format.h>
+
+#include "graphs/print.hpp"
+
+namespace troupe::graphs {
+namespace {
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+/// Escapes what HTML-like labels of Graphviz give a meaning.
+std::string html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<') out += "&lt;";
+    else if (c == '>') out += "&gt;";
+    else if (c == '&') out += "&amp;";
+    else if (c == '"') out += "&quot;";
+    else out += c;
+  }
+  return out;
+}
+
+std::string_view fill_of(const Contract& contract) {
+  if (contract.learns) return "#fde2c8";
+  if (contract.admits) return "#d9e8fb";
+  if (contract.judges) return "#dff2dc";
+  const std::string family = contract.family();
+  if (family == "dataset") return "#ececec";
+  if (family == "scorer" || family == "filter") return "#f7f3cf";
+  return "#ffffff";
+}
+
+std::string node_text(const StagePlan& stage) {
+  std::string model;
+  if (stage.has("model")) {
+    model = fmt::format("<br/><font point-size=\"10\" color=\"#555555\">model {}</font>",
+                        html(stage.option("model").as_string()));
+  }
+  return fmt::format(
+      "  \"{0}\" [label=<<b>{1}</b><br/><font point-size=\"10\" color=\"#555555\">{2}</font>{3}>, "
+      "fillcolor=\"{4}\"{5}];\n",
+      escaped(stage.name), html(stage.name), html(stage.kind), model, fill_of(*stage.contract),
+      stage.in_flow ? "" : ", style=\"rounded,filled,dashed\"");
+}
+
+std::string edge_text(const Plan& plan, const EdgePlan& edge, std::string_view from,
+                      std::string_view to) {
+  std::string attributes;
+  if (edge.delivery == Delivery::Latest) {
+    const bool back = plan.stages[edge.to.stage].in_flow &&
+                      !plan.stages[edge.to.stage].contract->is_source();
+    attributes = fmt::format("style=dashed, color=\"#8a5a00\", fontcolor=\"#8a5a00\", "
+                             "label=\"{}\"{}",
+                             name_of(edge.type), back ? ", constraint=false" : "");
+  } else if (!edge.accounted) {
+    attributes = "style=dotted, label=\"observes\"";
+  } else if (edge.converts == Conversion::AssembleGroups) {
+    attributes = "label=\"groups\", penwidth=1.6";
+  } else {
+    attributes = fmt::format("label=\"{}s\"", name_of(edge.type));
+  }
+  if (edge.max_staleness) {
+    attributes += fmt::format(", headlabel=\"staleness {} \", labeldistance=2.2",
+                              *edge.max_staleness);
+  }
+  return fmt::format("  \"{}\" -> \"{}\" [{}];\n", escaped(from), escaped(to), attributes);
+}
+
+}  // namespace
+
+std::string draw_dot(const Plan& plan) {
+  std::string out = fmt::format(
+      "digraph \"{}\" {{\n"
+      "  graph [rankdir=LR, fontname=\"Helvetica\", nodesep=0.35, ranksep=0.5, bgcolor=white];\n"
+      "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=13, "
+      "margin=\"0.18,0.08\"];\n"
+      "  edge [fontname=\"Helvetica\", fontsize=10, color=\"#444444\"];\n",
+      escaped(plan.run.name));
+  for (const StagePlan& stage : plan.stages) out += node_text(stage);
+  if (plan.gate) {
+    const GatePlan& gate = *plan.gate;
+    out += fmt::format(
+        "  \" gate\" [shape=diamond, style=filled, fillcolor=\"#f4d9d9\", fontsize=10, "
+        "margin=\"0.02,0.02\", label=\"gate\\n{} × {}\"];\n",
+        gate.groups_in_flight_max, gate.group_size);
+    out += fmt::format("  \" gate\" -> \"{}\" [label=\"\"];\n",
+                       escaped(plan.stages[gate.stage].name));
+  }
+  // A join is a small bar: the branches end there, one edge goes on.
+  for (const JoinPlan& join : plan.joins) {
+    out += fmt::format("  \" join {}\" [shape=circle, width=0.28, fixedsize=true, fontsize=13, "
+                       "style=filled, fillcolor=\"#dddddd\", label=\"&\"];\n", join.index);
+    EdgePlan onward = plan.edges[join.branches.front()];
+    out += edge_text(plan, onward, fmt::format(" join {}", join.index),
+                     plan.stages[join.to.stage].name);
+  }
+  for (const EdgePlan& edge : plan.edges) {
+    const std::string& from = plan.stages[edge.from.stage].name;
+    std::string to = plan.stages[edge.to.stage].name;
+    EdgePlan drawn = edge;
+    if (plan.gate && edge.to.stage == plan.gate->stage && edge.delivery == Delivery::Queue) {
+      to = " gate";
+    }
+    if (edge.join) {
+      to = fmt::format(" join {}", *edge.join);
+      drawn.converts = Conversion::None;
+      drawn.max_staleness.reset();
+    }
+    out += edge_text(plan, drawn, from, to);
+  }
+  // What an evaluator names as its data and verifiers.
+  for (const StagePlan& stage : plan.stages) {
+    for (const OptionSpec& spec : stage.contract->options) {
+      if (spec.type != OptionType::StageRef || !stage.has(spec.name)) continue;
+      const Value& value = stage.option(spec.name);
+      const std::vector<std::string> names =
+          spec.list ? value.as_strings() : std::vector<std::string>{value.as_string()};
+      for (const std::string& name : names) {
+        const StagePlan* other = plan.find_stage(name);
+        if (!other) continue;
+        out += fmt::format("  \"{}\" -> \"{}\" [style=dotted, arrowhead=none, color=\"#999999\", "
+                           "fontcolor=\"#777777\", label=\"{}\"{}];\n",
+                           escaped(name), escaped(stage.name), escaped(spec.name),
+                           other->in_flow ? ", constraint=false" : "");
+      }
+    }
+  }
+  return out + "}\n";
+}
+
+}  // namespace troupe::graphs
