@@ -114,14 +114,14 @@ class DevScript(unittest.TestCase):
         self.assertIn("Unable to locate package", done.stderr)
         self.assertIn("apt-get install -y --no-install-recommends libcaf-dev", done.stderr)
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root, to become somebody else")
     def test_neither_root_nor_sudo_prints_the_exact_command(self):
         self.program("dpkg-query", '[[ "$*" == *libcaf-dev* ]] || echo installed')
         self.program("sudo", "exit 1")
+        somebody = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
         subprocess.run(["chmod", "-R", "a+rX", self.temporary.name], check=True)
         done = subprocess.run([os.path.join(self.root, "dev"), "setup"], text=True, timeout=60,
                               stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                              env=self.environment, cwd="/", user=65534, group=65534)
+                              env=self.environment, cwd="/", **somebody)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("apt-get update && apt-get install -y --no-install-recommends libcaf-dev",
                       done.stderr)
@@ -183,6 +183,69 @@ class DevScript(unittest.TestCase):
         self.assertIn("repeat ./dev setup", output)
         self.assertEqual(os.listdir(os.path.join(self.root, ".deps")), ["lock"])
         self.assertLess(time.monotonic() - began, 30)
+
+    def small_project(self, *lines):
+        """A project without languages, so that building it takes no time."""
+        self.fake_model()
+        self.write(os.path.join(self.root, "CMakeLists.txt"), "\n".join([
+            "cmake_minimum_required(VERSION 3.25)", "project(small LANGUAGES NONE)",
+            "enable_testing()", *lines, ""]))
+        for name in ("CMakePresets.json", "tests/dev/test_report.py"):
+            os.makedirs(os.path.dirname(os.path.join(self.root, name)), exist_ok=True)
+            shutil.copy(os.path.join(SOURCE, name), os.path.join(self.root, name))
+
+    def test_tests_are_built_run_and_counted_in_the_last_line(self):
+        self.small_project(
+            "add_test(NAME good COMMAND ${CMAKE_COMMAND} -E true)",
+            "add_test(NAME absent COMMAND ${CMAKE_COMMAND} -E echo \"SKIPPED: no such device\")",
+            "set_tests_properties(absent PROPERTIES SKIP_REGULAR_EXPRESSION \"SKIPPED: \")")
+        done = self.dev("test", TROUPE_LIBTORCH=self.libtorch)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1], "1 passed, 0 failed, 1 skipped")
+        self.assertIn("  absent: no such device\n", done.stdout)
+
+    def test_a_failed_test_and_no_test_at_all_are_failures(self):
+        self.small_project("add_test(NAME bad COMMAND ${CMAKE_COMMAND} -E false)")
+        done = self.dev("test", TROUPE_LIBTORCH=self.libtorch)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.stdout.splitlines()[-1], "0 passed, 1 failed, 0 skipped")
+        self.assertNotEqual(
+            self.dev("test", "-R", "nothing", TROUPE_LIBTORCH=self.libtorch).returncode, 0)
+
+    def test_a_build_that_fails_stops_before_the_tests_and_says_what_to_do(self):
+        self.small_project("add_custom_target(broken ALL COMMAND ${CMAKE_COMMAND} -E false)",
+                           "add_test(NAME good COMMAND ${CMAKE_COMMAND} -E true)")
+        done = self.dev("test", TROUPE_LIBTORCH=self.libtorch)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("The build failed", done.stderr)
+        self.assertNotIn("passed", done.stdout)
+        self.write(os.path.join(self.root, "CMakeLists.txt"), "nonsense(")
+        done = self.dev("build")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("CMake could not configure", done.stderr)
+
+    def test_benchmarks_are_found_built_and_run_by_name(self):
+        self.write(os.path.join(self.temporary.name, "program"), "#!/bin/bash\necho ran $0 $*\n")
+        os.chmod(os.path.join(self.temporary.name, "program"), 0o755)
+        program = os.path.join(self.temporary.name, "program")
+        self.small_project(*[
+            f"add_custom_target(bench_{name} COMMAND ${{CMAKE_COMMAND}} -E copy {program} "
+            f"${{CMAKE_BINARY_DIR}}/bench/bench_{name} VERBATIM)" for name in ("step", "check")])
+        done = self.dev("bench")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count("ran "), 2, done.stdout)
+        self.assertEqual(self.dev("bench", "ste").stdout.count("ran "), 1)
+        self.assertEqual(self.dev("bench", "nothing").returncode, 1)
+
+    def test_a_folder_that_was_moved_is_configured_afresh(self):
+        self.small_project("add_test(NAME good COMMAND ${CMAKE_COMMAND} -E true)")
+        self.assertEqual(self.dev("build").returncode, 0)
+        moved = os.path.join(self.temporary.name, "moved")
+        os.rename(self.root, moved)
+        self.root = moved
+        done = self.dev("build")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("moved", done.stderr)
 
     def test_gpu_says_plainly_that_there_is_no_gpu_code(self):
         self.program("nvidia-smi", "exit 9")
