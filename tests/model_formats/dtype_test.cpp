@@ -2,8 +2,9 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
+#include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tests/catch.hpp"
@@ -39,4 +40,28 @@ TEST_CASE("a_block_of_q4_0_has_its_nibbles_in_two_halves") {
   std::vector<float> out(32);
   to_f32(Dtype::Q4_0, std::as_bytes(std::span(block)), out);
   for (int i = 0; i < 32; ++i) CHECK(out[i] == (i == 0 ? -8.0f : i == 16 ? 7.0f : 0.0f));
+}
+
+// expected_blocks.json was made by make_expected_blocks.py with the PyPI package gguf.
+TEST_CASE("every_element_type_dequantises_as_the_reference_does") {
+  std::ifstream file(std::string(TROUPE_SOURCE_DIR) + "/tests/model_formats/expected_blocks.json");
+  const auto rows = nlohmann::json::parse(file);
+  REQUIRE(rows.size() == 7);
+  for (const auto& row : rows) {
+    const auto name = row["type"].get<std::string>();
+    INFO(name);
+    const auto hex = row["bytes"].get<std::string>();
+    std::vector<std::uint8_t> bytes;
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      bytes.push_back(static_cast<std::uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+    const auto wanted = row["values"].get<std::vector<float>>();
+    for (const Dtype dtype : {Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4_1,
+                              Dtype::Q4_K, Dtype::Q6_K}) {
+      if (name != name_of(dtype)) continue;
+      std::vector<float> found(wanted.size());
+      to_f32(dtype, std::as_bytes(std::span(bytes)), found);
+      for (std::size_t i = 0; i < wanted.size(); ++i)  // the order of roundings is not fixed
+        REQUIRE(found[i] == Approx(wanted[i]).epsilon(1e-6).margin(1e-6));
+    }
+  }
 }
