@@ -132,8 +132,10 @@ std::string encode_event(const Event& event) {
   std::string out;
   put_key(out, 1, kFixed64);
   put_little(out, std::bit_cast<std::uint64_t>(event.wall_seconds));
-  put_key(out, 2, kVarint);
-  put_varint(out, static_cast<std::uint64_t>(event.step));
+  if (event.step != 0) {  // protobuf leaves zeros out
+    put_key(out, 2, kVarint);
+    put_varint(out, static_cast<std::uint64_t>(event.step));
+  }
   if (!event.file_version.empty()) put_bytes(out, 3, event.file_version);
   if (!event.scalars.empty()) {
     std::string summary;

@@ -70,6 +70,8 @@ class ProgressWriter {
   void finish();
 
  private:
+  void put(const std::string& text);
+
   std::FILE* stream_;
   bool terminal_;
   ProgressStyle style_;
