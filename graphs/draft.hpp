@@ -90,7 +90,8 @@ struct Draft {
   std::vector<DraftJoin> joins;
   std::optional<GatePlan> gate;
   Span flow_span;
-  bool flow_broken = false;  // a part of the flow could not be understood: what it connects is unknown
+  // A part of the flow could not be understood: what it connects is unknown.
+  bool flow_broken = false;
   bool cyclic = false;
 
   DraftStage* find_stage(std::string_view name);

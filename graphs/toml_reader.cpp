@@ -202,7 +202,8 @@ std::optional<RawNode> read_toml(const Source& source, std::uint32_t index, Find
     return reader.node(root);
   } catch (const toml::parse_error& error) {
     report(error, reader, source, index, findings);
-  } catch (const std::exception& error) {  // toml++ promises only parse_error; a graph may not crash us
+  } catch (const std::exception& error) {
+    // toml++ promises only parse_error; a graph may not crash us
     findings.error(codes::kSyntax, "this is not TOML", Span{index, 0, 0}, error.what());
   }
   return std::nullopt;

@@ -152,8 +152,9 @@ void attention(const T* qkv, const HeadShape& shape, std::int64_t kv_head,
 
     float inverse[kTileRows];
     for (int r = 0; r < kTileRows; ++r) {
-      const float log_sum = softmax_row(scores + r * padded, segment.prefix_rows + tile.token[r] + 1,
-                                        blocks * kLanes, &inverse[r]);
+      const float log_sum =
+          softmax_row(scores + r * padded, segment.prefix_rows + tile.token[r] + 1, blocks * kLanes,
+                      &inverse[r]);
       if (lse && r < tile.count) {
         lse[(segment.row + tile.token[r]) * shape.heads + tile.head[r]] = log_sum;
       }

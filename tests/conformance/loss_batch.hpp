@@ -55,17 +55,20 @@ inline LossBatch loss_batch(const Json& inputs, const char* new_key) {
 }
 
 /// Values of the flat batch as one list per sequence.
-inline Json by_sequence(const std::vector<double>& values, const std::vector<std::size_t>& offsets) {
+inline Json by_sequence(const std::vector<double>& values,
+                        const std::vector<std::size_t>& offsets) {
   Json rows = Json::array();
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
-    rows.push_back(std::vector<double>(values.begin() + static_cast<std::ptrdiff_t>(offsets[i]),
-                                       values.begin() + static_cast<std::ptrdiff_t>(offsets[i + 1])));
+    rows.push_back(
+        std::vector<double>(values.begin() + static_cast<std::ptrdiff_t>(offsets[i]),
+                            values.begin() + static_cast<std::ptrdiff_t>(offsets[i + 1])));
   }
   return rows;
 }
 
 /// One sequence of one token or more, cut out of a batch, as a batch of its own.
-inline LossBatch slice(const LossBatch& b, std::size_t sequence, std::size_t begin, std::size_t end) {
+inline LossBatch slice(const LossBatch& b, std::size_t sequence, std::size_t begin,
+                       std::size_t end) {
   LossBatch s;
   const auto part = [&](const auto& from, auto& to) {
     if (!from.empty()) to.assign(from.begin() + begin, from.begin() + end);

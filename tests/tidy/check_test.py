@@ -152,6 +152,9 @@ class Files(unittest.TestCase):
         self.assertEqual(breaches({"graphs/a.cpp": "// " + "é" * 97 + "\n"}), [])
         self.assertEqual(breaches({"graphs/a.cpp": "\n// " + "x" * 98 + "\n"}),
                          [("graphs/a.cpp", 2, "line_length")])
+        text = 'const char* s = "' + "x" * 101 + '"'
+        self.assertEqual(breaches({"graphs/a.cpp": text + ";\n"}), [])
+        self.assertEqual(self.rules({"graphs/a.cpp": text + ";;\n"}), ["line_length"])
         self.assertEqual(breaches({"docs/a.md": "x" * 500 + "\n"}), [])
 
     def test_names_are_snake_case_and_say_something(self):

@@ -9,7 +9,9 @@ using namespace troupe::stages;
 
 namespace {
 
-bool strict(std::string_view text) { return format_score(FormatRule::ThinkAnswer, text, true) == 1; }
+bool strict(std::string_view text) {
+  return format_score(FormatRule::ThinkAnswer, text, true) == 1;
+}
 bool in_line(std::string_view text) {
   return format_score(FormatRule::ThinkAnswerInline, text, true) == 1;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Where a completion says its final answer, and whether that answer is right. The text is written by
-// a model that is paid for finding gaps: everything here takes linear time, reads nothing twice in
-// a loop and never throws for any bytes. Pure functions; any thread. Rules: docs/verifiers.md.
+// Where a completion says its final answer, and whether that answer is right. The text is written
+// by a model that is paid for finding gaps: everything here takes linear time, reads nothing twice
+// in a loop and never throws for any bytes. Pure functions; any thread. Rules: docs/verifiers.md.
 #include <optional>
 #include <string>
 #include <string_view>

@@ -78,7 +78,8 @@ bool think_answer_inline(std::string_view completion) {
     return false;
   }
   const std::size_t close = text.find(kThinkEnd), open = text.find(kAnswer);
-  if (open < close || !blank(text.substr(close + kThinkEnd.size(), open - close - kThinkEnd.size())))
+  if (open < close ||
+      !blank(text.substr(close + kThinkEnd.size(), open - close - kThinkEnd.size())))
     return false;
   return !blank(text.substr(kThink.size(), close - kThink.size()));
 }

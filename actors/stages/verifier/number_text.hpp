@@ -22,8 +22,8 @@ std::size_t fraction_command(std::string_view text, std::size_t at);
 /// or npos.
 std::size_t argument_end(std::string_view text, std::size_t at);
 
-/// LaTeX spacing, wrappers, dollars and degrees, Unicode spaces and minus signs in plain characters;
-/// \text{...} and its kin keep their content between spaces.
+/// LaTeX spacing, wrappers, dollars and degrees, Unicode spaces and minus signs in plain
+/// characters; \text{...} and its kin keep their content between spaces.
 std::string plain(std::string_view text);
 
 /// Whether a word (or one letter, or two) after a number is a unit and does not change its value.
