@@ -44,8 +44,8 @@ struct AdvantageOptions {
 struct RewardStatistics {
   std::size_t count = 0;
   double mean = 0;
-  double std = 0;          // 0 for fewer than two
-  bool all_equal = true;   // max == min, also when nothing is there
+  double std = 0;         // 0 for fewer than two
+  bool all_equal = true;  // max == min, also when nothing is there
 };
 RewardStatistics reward_statistics(std::span<const Reward> rewards, bool sample_std = true);
 

@@ -21,11 +21,15 @@ double k3(double d) {
 
 KlTerm kl_term(double d, KlEstimator estimator, bool clamp) {
   switch (estimator) {
-    case KlEstimator::K1: return {d, 1.0};
-    case KlEstimator::K2: return {d * d / 2, d};
-    case KlEstimator::Abs: return {std::abs(d), d > 0 ? 1.0 : d < 0 ? -1.0 : 0.0};
+    case KlEstimator::K1:
+      return {d, 1.0};
+    case KlEstimator::K2:
+      return {d * d / 2, d};
+    case KlEstimator::Abs:
+      return {std::abs(d), d > 0 ? 1.0 : d < 0 ? -1.0 : 0.0};
     case KlEstimator::K3:
-    case KlEstimator::K3Plus: break;
+    case KlEstimator::K3Plus:
+      break;
   }
   const double inside = clamp ? std::clamp(d, -kInputLimit, kInputLimit) : d;
   KlTerm term{k3(inside), -std::expm1(-inside)};

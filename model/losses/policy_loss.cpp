@@ -96,12 +96,16 @@ double reduction_factor(const PolicyLossOptions& options, const Normaliser& norm
                         double tokens) {
   const auto inverse = [](double n) { return n > 0 ? 1 / n : 0.0; };
   switch (options.reduction) {
-    case Reduction::TokenMean: return inverse(normaliser.tokens);
-    case Reduction::SeqMeanTokenMean: return inverse(normaliser.sequences) * inverse(tokens);
-    case Reduction::SeqMeanTokenSum: return inverse(normaliser.sequences);
+    case Reduction::TokenMean:
+      return inverse(normaliser.tokens);
+    case Reduction::SeqMeanTokenMean:
+      return inverse(normaliser.sequences) * inverse(tokens);
+    case Reduction::SeqMeanTokenSum:
+      return inverse(normaliser.sequences);
     case Reduction::SeqMeanTokenSumNorm:
       return inverse(normaliser.sequences) * inverse(options.length_norm);
-    case Reduction::TokenSum: return 1;
+    case Reduction::TokenSum:
+      return 1;
   }
   return 0;
 }
@@ -111,7 +115,7 @@ struct Sequence {
   std::vector<std::size_t> tokens;  // positions in the batch
   std::vector<double> weights;      // detached factor of the policy term
   double advantage = 0;
-  double factor = 0;                // reduction
+  double factor = 0;  // reduction
 };
 
 class Accumulator {
@@ -127,9 +131,15 @@ class Accumulator {
 
   void add(const Sequence& sequence) {
     switch (options_.form) {
-      case PolicyLossForm::Sequence: add_whole(sequence); break;
-      case PolicyLossForm::Gspo: add_gspo(sequence); break;
-      default: add_tokens(sequence); break;
+      case PolicyLossForm::Sequence:
+        add_whole(sequence);
+        break;
+      case PolicyLossForm::Gspo:
+        add_gspo(sequence);
+        break;
+      default:
+        add_tokens(sequence);
+        break;
     }
     if (!input_.ref_logprobs.empty()) add_kl(sequence);
   }
@@ -266,9 +276,12 @@ PolicyTerm policy_term(double log_ratio, double logprob, double advantage,
   switch (options.form) {
     case PolicyLossForm::Clipped:
     case PolicyLossForm::Sequence:
-    case PolicyLossForm::Gspo: return clipped_term(ratio, d_ratio, advantage, options);
-    case PolicyLossForm::Cispo: return cispo_term(ratio, logprob, advantage, options);
-    case PolicyLossForm::Sapo: return sapo_term(ratio, d_ratio, advantage, options);
+    case PolicyLossForm::Gspo:
+      return clipped_term(ratio, d_ratio, advantage, options);
+    case PolicyLossForm::Cispo:
+      return cispo_term(ratio, logprob, advantage, options);
+    case PolicyLossForm::Sapo:
+      return sapo_term(ratio, d_ratio, advantage, options);
     case PolicyLossForm::Gpg: {
       PolicyTerm term;
       term.value = -advantage * logprob;

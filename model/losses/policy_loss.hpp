@@ -26,11 +26,11 @@ enum class PolicyLossForm {
 };
 
 enum class Reduction {
-  TokenMean,           // sum over tokens / valid tokens of the whole step
-  SeqMeanTokenMean,    // mean over sequences of the mean over tokens: original GRPO
-  SeqMeanTokenSum,     // mean over sequences of the sum over tokens
-  SeqMeanTokenSumNorm, // Dr. GRPO: sum / (sequences * length_norm)
-  TokenSum,            // no normaliser
+  TokenMean,            // sum over tokens / valid tokens of the whole step
+  SeqMeanTokenMean,     // mean over sequences of the mean over tokens: original GRPO
+  SeqMeanTokenSum,      // mean over sequences of the sum over tokens
+  SeqMeanTokenSumNorm,  // Dr. GRPO: sum / (sequences * length_norm)
+  TokenSum,             // no normaliser
 };
 
 struct PolicyLossOptions {
@@ -38,16 +38,16 @@ struct PolicyLossOptions {
   Reduction reduction = Reduction::TokenMean;
   double clip_low = 0.2;
   double clip_high = 0.2;
-  std::optional<double> dual_clip;    // c > 1: for A < 0 the loss is at most -A c
-  std::optional<double> delta;        // two-sided: r := min(r, delta) in the unclipped term
-  bool clamp_log_ratio = true;        // log-ratio into [-20, 20], of Gspo to at most 10 (verl);
-                                      // false: none (TRL)
+  std::optional<double> dual_clip;        // c > 1: for A < 0 the loss is at most -A c
+  std::optional<double> delta;            // two-sided: r := min(r, delta) in the unclipped term
+  bool clamp_log_ratio = true;            // log-ratio into [-20, 20], of Gspo to at most 10 (verl);
+                                          // false: none (TRL)
   std::optional<double> cispo_cap = 5.0;  // weight min(r, cap) (TRL); none: clip(r) (verl)
   double sapo_tau_positive = 1.0, sapo_tau_negative = 1.05;  // for A > 0, for A <= 0
-  double length_norm = 1.0;           // L_max of SeqMeanTokenSumNorm
-  double kl_coefficient = 0.0;        // beta
+  double length_norm = 1.0;                                  // L_max of SeqMeanTokenSumNorm
+  double kl_coefficient = 0.0;                               // beta
   KlEstimator kl = KlEstimator::K3;
-  bool kl_clamp = false;              // verl: d into [-20, 20], value into [-10, 10] (K3, K3Plus)
+  bool kl_clamp = false;  // verl: d into [-20, 20], value into [-10, 10] (K3, K3Plus)
   MismatchOptions mismatch;
   std::optional<double> off_policy_mask;  // drop the policy term of a sequence (keeps_sequence)
 };
@@ -80,9 +80,9 @@ struct PolicyLossMetrics {
   double dual_clip_fraction = 0;  // A < 0 and dual clip or delta took the gradient
   double ppo_kl = 0;              // mean of old - new
   double mean_ratio = 0;
-  double kl = 0;                  // mean of the estimator against the reference, if one is given
-  double mismatch_ratio = 0;      // mean of exp(old - rollout), uncorrected, if rollout is given
-  double mismatch_weight = 0;     // mean of the weight applied
+  double kl = 0;               // mean of the estimator against the reference, if one is given
+  double mismatch_ratio = 0;   // mean of exp(old - rollout), uncorrected, if rollout is given
+  double mismatch_weight = 0;  // mean of the weight applied
 };
 
 struct PolicyLossResult {

@@ -90,9 +90,9 @@ Json multi_reward(const Json& inputs, const Json&) {
     sums.push_back(weighted_reward(rows.back(), weights));
   }
   const std::vector<std::vector<GroupRewards>> groups{rows};
-  return {{"sum_then_normalise", group_advantages(sums, sample(1e-4))},
-          {"normalise_then_sum_then_batch",
-           normalise_then_sum(groups, weights, sample(1e-4)).front()}};
+  return {
+      {"sum_then_normalise", group_advantages(sums, sample(1e-4))},
+      {"normalise_then_sum_then_batch", normalise_then_sum(groups, weights, sample(1e-4)).front()}};
 }
 
 Json dynamic_sampling(const Json& inputs, const Json&) {

@@ -181,8 +181,8 @@ std::optional<PolicyLossOptions> peer_options(const Json& inputs) {
 PolicyLossResult run_peer(const LossBatch& b, const PolicyLossOptions& o, const Json& inputs) {
   Normaliser n = count(b.input());
   // TRL counts fully masked sequences; so does every mean over a fixed length.
-  const bool all = inputs.value("loss", std::string()) == "trl" ||
-                   o.reduction == Reduction::SeqMeanTokenSumNorm;
+  const bool all =
+      inputs.value("loss", std::string()) == "trl" || o.reduction == Reduction::SeqMeanTokenSumNorm;
   if (all) n.sequences = static_cast<double>(b.advantages.size());
   return policy_loss(b.input(), o, n);
 }

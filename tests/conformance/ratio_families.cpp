@@ -130,8 +130,10 @@ Json mismatch(const Json& inputs, const Json&) {
 }  // namespace
 
 Families ratio_families() {
-  return {{"kl_estimators", kl_estimators}, {"kl_expectation", kl_expectation},
-          {"peer_kl", peer_kl},             {"ratio_rules", ratio_rules},
+  return {{"kl_estimators", kl_estimators},
+          {"kl_expectation", kl_expectation},
+          {"peer_kl", peer_kl},
+          {"ratio_rules", ratio_rules},
           {"mismatch_weights", mismatch}};
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # reference.sh RUNNER SOURCE: runs the reference vectors where they are; skips where they are not.
-for folder in "$TROUPE_VECTORS" "$2/../shared/reference/vectors" "$2/../../shared/reference/vectors"; do
+above=shared/reference/vectors
+for folder in "$TROUPE_VECTORS" "$2/../$above" "$2/../../$above"; do
   if [ -n "$folder" ] && [ -d "$folder" ]; then
     exec "$1" "$folder"
   fi

@@ -19,8 +19,8 @@ struct VectorCase {
   std::string id;
   Json inputs;
   Json expected;
-  double rtol = 0;            // 0: exact
-  std::optional<double> atol; // 1e-12 when absent
+  double rtol = 0;             // 0: exact
+  std::optional<double> atol;  // 1e-12 when absent
 };
 
 struct VectorFile {

@@ -112,9 +112,7 @@ std::vector<std::pair<std::string, PolicyLossOptions>> option_sets() {
     o.mismatch.level = MismatchLevel::Token;
     o.mismatch.high = 1.05;
   });
-  add("icepop_sequence", [](auto& o) {
-    o.mismatch = {MismatchLevel::Sequence, 0.7, 1.4};
-  });
+  add("icepop_sequence", [](auto& o) { o.mismatch = {MismatchLevel::Sequence, 0.7, 1.4}; });
   add("off_policy_mask", [](auto& o) { o.off_policy_mask = 0.1; });
   return sets;
 }
@@ -125,14 +123,14 @@ TEST_CASE("the_gradient_is_the_derivative_of_the_loss_for_every_form_reduction_a
   for (const auto& [name, base] : option_sets()) {
     for (auto form : {PolicyLossForm::Clipped, PolicyLossForm::Sequence, PolicyLossForm::Gspo,
                       PolicyLossForm::Cispo, PolicyLossForm::Sapo, PolicyLossForm::Gpg}) {
-      for (auto reduction : {Reduction::TokenMean, Reduction::SeqMeanTokenMean,
-                             Reduction::SeqMeanTokenSum, Reduction::SeqMeanTokenSumNorm,
-                             Reduction::TokenSum}) {
+      for (auto reduction :
+           {Reduction::TokenMean, Reduction::SeqMeanTokenMean, Reduction::SeqMeanTokenSum,
+            Reduction::SeqMeanTokenSumNorm, Reduction::TokenSum}) {
         PolicyLossOptions o = base;
         o.form = form;
         o.reduction = reduction;
-        check_gradient(o, name + " form " + std::to_string(static_cast<int>(form)) +
-                              " reduction " + std::to_string(static_cast<int>(reduction)));
+        check_gradient(o, name + " form " + std::to_string(static_cast<int>(form)) + " reduction " +
+                              std::to_string(static_cast<int>(reduction)));
       }
     }
   }

@@ -53,7 +53,9 @@ TEST_CASE("any_takes_box_then_hash_then_statement_then_last_number") {
           {"The answer is 18.", "18"},
           {"#### 5\n#### 7", "7"},
           {"#### -3", "-3"},
-          {"#### \xE2\x88\x92" "3", "-3"},
+          {"#### \xE2\x88\x92"
+           "3",
+           "-3"},
           {"#### -$3", "-3"},
           {"#### 12.50", "12.50"},
           {"x\n#### 1,000,000", "1000000"},
@@ -108,7 +110,7 @@ TEST_CASE("any_takes_box_then_hash_then_statement_then_last_number") {
           {"AZYUK2A", kNone},
           {"12 + 30 = 42", "42"},
           {"1 000", "1000"},
-          {"$3\\times10^{8}$", "3 \\times10^{8}"},
+          {"$3\\times10^{8}$", "3\\times10^{8}"},
           {"$x\\approx11$", "11"},
       },
       AnswerForm::Any);
@@ -149,11 +151,19 @@ TEST_CASE("only_the_allowed_form_counts") {
              {"\\boxed{5\\}", kNone},
              {"<think>\\boxed{5}</think>", kNone}},
             AnswerForm::Boxed);
-  check_all({{"\\boxed{5}", kNone}, {"#### 5", "5"}, {"#### five", kNone}, {"5", kNone},
-             {"#### \\boxed{5}", "5"}, {"#### 5 or 6", "5 or 6"}, {"#### 5, 6", "5, 6"}},
+  check_all({{"\\boxed{5}", kNone},
+             {"#### 5", "5"},
+             {"#### five", kNone},
+             {"5", kNone},
+             {"#### \\boxed{5}", "5"},
+             {"#### 5 or 6", "5 or 6"},
+             {"#### 5, 6", "5, 6"}},
             AnswerForm::Hash);
-  check_all({{"\\boxed{5}", kNone}, {"5", kNone}, {"<answer>5</answer>", "5"},
-             {"<answer>\\boxed{5}</answer>", "5"}, {"<answer>5", kNone}},
+  check_all({{"\\boxed{5}", kNone},
+             {"5", kNone},
+             {"<answer>5</answer>", "5"},
+             {"<answer>\\boxed{5}</answer>", "5"},
+             {"<answer>5", kNone}},
             AnswerForm::AnswerTag);
   ExtractOptions strict;
   strict.last_number = false;
@@ -165,16 +175,46 @@ TEST_CASE("only_the_allowed_form_counts") {
 TEST_CASE("the_last_number_is_a_number_somebody_states") {
   check_all(
       {
-          {"5", "5"}, {"It is 5.", "5"}, {"5, 6", "6"}, {"5,6 and 7", "7"}, {"1,2,3", "3"},
-          {"it costs $5.", "5"}, {"it costs -$5", "-5"}, {"x = -5", "-5"}, {"10 - 3", "3"},
-          {"10-3", "3"}, {"10 -3", "3"}, {"is -3", "-3"}, {"(-3)", "-3"}, {"is \xE2\x88\x92" "3", "-3"},
-          {"64 ft^2", "64"}, {"64 m^{2}", "64"}, {"a_{1} = 7 and a_2", "7"}, {"7 at 12:30", "7"},
-          {"K2 has 9 camps on the 5th", "9"}, {"9 in 2D", "9"}, {"9 is 3x", "9"},
-          {"it is \\frac{3}{4}", "3/4"}, {"it is -\\frac{3}{4}.", "-3/4"}, {"it is 1\\frac{1}{2}", "1 1/2"},
-          {"it is 3/4", "3/4"}, {"on 3/4/2024 it was 7", "7"}, {"it is 50%", "50"},
-          {"it is 50\\%", "50"}, {"version 1.2.3", kNone}, {".5", "0.5"}, {"it is 1,234.5!", "1234.5"},
-          {"16GB", "16"}, {"3 apples", "3"}, {"=7", "7"}, {"7=", "7"}, {"no number", kNone},
-          {"40,\\!960", "40960"}, {"7\n\n", "7"},
+          {"5", "5"},
+          {"It is 5.", "5"},
+          {"5, 6", "6"},
+          {"5,6 and 7", "7"},
+          {"1,2,3", "3"},
+          {"it costs $5.", "5"},
+          {"it costs -$5", "-5"},
+          {"x = -5", "-5"},
+          {"10 - 3", "3"},
+          {"10-3", "3"},
+          {"10 -3", "3"},
+          {"is -3", "-3"},
+          {"(-3)", "-3"},
+          {"is \xE2\x88\x92"
+           "3",
+           "-3"},
+          {"64 ft^2", "64"},
+          {"64 m^{2}", "64"},
+          {"a_{1} = 7 and a_2", "7"},
+          {"7 at 12:30", "7"},
+          {"K2 has 9 camps on the 5th", "9"},
+          {"9 in 2D", "9"},
+          {"9 is 3x", "9"},
+          {"it is \\frac{3}{4}", "3/4"},
+          {"it is -\\frac{3}{4}.", "-3/4"},
+          {"it is 1\\frac{1}{2}", "1 1/2"},
+          {"it is 3/4", "3/4"},
+          {"on 3/4/2024 it was 7", "7"},
+          {"it is 50%", "50"},
+          {"it is 50\\%", "50"},
+          {"version 1.2.3", kNone},
+          {".5", "0.5"},
+          {"it is 1,234.5!", "1234.5"},
+          {"16GB", "16"},
+          {"3 apples", "3"},
+          {"=7", "7"},
+          {"7=", "7"},
+          {"no number", kNone},
+          {"40,\\!960", "40960"},
+          {"7\n\n", "7"},
       },
       AnswerForm::LastNumber);
 }
@@ -201,8 +241,8 @@ TEST_CASE("answers_are_judged_against_the_gold") {
 }
 
 TEST_CASE("a_gold_answer_that_is_no_number_is_unscorable_and_says_so") {
-  for (const char* gold : {"", "x+1", "$\\sqrt{2}$", "#### unknown", "(1, 2)", "(0,9)", "\\boxed{", "B",
-                           "\\boxed{1} and \\boxed{2}", "p = 5, q = 2"}) {
+  for (const char* gold : {"", "x+1", "$\\sqrt{2}$", "#### unknown", "(1, 2)", "(0,9)", "\\boxed{",
+                           "B", "\\boxed{1} and \\boxed{2}", "p = 5, q = 2"}) {
     const Verdict v = check_math("\\boxed{5}", gold);
     INFO(gold);
     CHECK(v.outcome == Outcome::Unscorable);

@@ -1,8 +1,5 @@
-// Megabytes that were written to hurt. Time grows with length only: each text is judged at two
-// lengths, and the longer one may take at most proportionally longer with a wide margin. That is a
-// statement about growth, not a timing; it fails for quadratic code by a factor of hundreds.
-#include <chrono>
-#include <functional>
+// Megabytes that were written to hurt. No time is asserted here: code that takes quadratic time over
+// these texts needs hours, and the test's time limit ends it.
 #include <string>
 #include <vector>
 
@@ -44,29 +41,78 @@ void judge(const std::string& text) {
   (void)gsm8k_extract(text, Gsm8kRule::Flexible);
 }
 
-double seconds(const std::string& text) {
-  const auto start = std::chrono::steady_clock::now();
-  judge(text);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 }  // namespace
 
 TEST_CASE("hostile_texts_are_judged_in_linear_time") {
-  const std::vector<std::string> pieces = {
-      "{", "}", "\\boxed{", "\\boxed{}", "\\boxed{\\boxed{", "\\", "\\\\", "####", "#### ", "#### 1 or 2\n",
-      "<think>", "</think>", "<answer>", "</answer>", "<answer>1</answer>", "answer is ", "answer: x\n",
-      "answer is 1 or 2.", "answeranswer", "1", "1,", "1.", "-", "--1", "$", "%", "=", "1=", "x=", "/", "1/",
-      "\\frac", "\\frac{", "\\frac{1}{", "\\frac{1}{2}", "1 ", "1,000,", "\\!", "1\\!", "\\text{", "\\text{\\text{",
-      "(", "((1", " ", "\n", "\xE2\x88\x92", "\xFF", std::string(1, '\0'), "e", "1e9", "10^", "10^{",
-      "\\boxed{1}, ", "\\boxed{1} or ", "<think>\n", "\n</think>\n<answer>\n", "\n</answer>",
-      "\n</answer>x", "9 1/2 ", ".", "..", "1:2:", "_1", "^1", "*", "**Answer** "};
+  const std::vector<std::string> pieces = {"{",
+                                           "}",
+                                           "\\boxed{",
+                                           "\\boxed{}",
+                                           "\\boxed{\\boxed{",
+                                           "\\",
+                                           "\\\\",
+                                           "####",
+                                           "#### ",
+                                           "#### 1 or 2\n",
+                                           "<think>",
+                                           "</think>",
+                                           "<answer>",
+                                           "</answer>",
+                                           "<answer>1</answer>",
+                                           "answer is ",
+                                           "answer: x\n",
+                                           "answer is 1 or 2.",
+                                           "answeranswer",
+                                           "1",
+                                           "1,",
+                                           "1.",
+                                           "-",
+                                           "--1",
+                                           "$",
+                                           "%",
+                                           "=",
+                                           "1=",
+                                           "x=",
+                                           "/",
+                                           "1/",
+                                           "\\frac",
+                                           "\\frac{",
+                                           "\\frac{1}{",
+                                           "\\frac{1}{2}",
+                                           "1 ",
+                                           "1,000,",
+                                           "\\!",
+                                           "1\\!",
+                                           "\\text{",
+                                           "\\text{\\text{",
+                                           "(",
+                                           "((1",
+                                           " ",
+                                           "\n",
+                                           "\xE2\x88\x92",
+                                           "\xFF",
+                                           std::string(1, '\0'),
+                                           "e",
+                                           "1e9",
+                                           "10^",
+                                           "10^{",
+                                           "\\boxed{1}, ",
+                                           "\\boxed{1} or ",
+                                           "<think>\n",
+                                           "\n</think>\n<answer>\n",
+                                           "\n</answer>",
+                                           "\n</answer>x",
+                                           "9 1/2 ",
+                                           ".",
+                                           "..",
+                                           "1:2:",
+                                           "_1",
+                                           "^1",
+                                           "*",
+                                           "**Answer** "};
   for (const std::string& piece : pieces) {
     INFO("piece '" << piece << "'");
-    const double small = seconds(repeated(piece, 50'000));
-    const double large = seconds(repeated(piece, 1'000'000));
-    // 20 times the text: 20 times the time; the floor keeps a busy machine from mattering.
-    CHECK(large < 20 * 10 * std::max(small, 0.002) + 1.0);
+    judge(repeated(piece, 1'000'000));
   }
 }
 
@@ -80,9 +126,12 @@ TEST_CASE("a_tower_of_powers_and_a_huge_exponent_are_not_computed") {
 
 TEST_CASE("random_bytes_never_break_a_verifier") {
   Rng rng(5);
-  const std::vector<std::string> pieces = {"\\boxed{", "}", "{", "####", " ", "5", ",", ".", "<think>",
-                                           "</think>", "<answer>", "</answer>", "answer is ", "\n",
-                                           "\\frac{1}{2}", "-", "$", "=", "or", "\xE2", "\x88", "x"};
+  const std::vector<std::string> pieces = {
+      "\\boxed{", "}",         "{",          "####",    " ",
+      "5",        ",",         ".",          "<think>", "</think>",
+      "<answer>", "</answer>", "answer is ", "\n",      "\\frac{1}{2}",
+      "-",        "$",         "=",          "or",      "\xE2",
+      "\x88",     "x"};
   for (int i = 0; i < 5000; ++i) {
     std::string text;
     for (std::uint64_t k = rng.below(20); k > 0; --k) {

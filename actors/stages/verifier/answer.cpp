@@ -17,8 +17,8 @@ constexpr std::size_t kClauseBytes = 1024;  // of a line that states the answer
 constexpr int kPatternTries = 32;           // "answer" may be written ten thousand times
 
 struct Box {
-  std::size_t begin = 0;       // of the command
-  std::size_t inner = 0;       // after its brace
+  std::size_t begin = 0;                     // of the command
+  std::size_t inner = 0;                     // after its brace
   std::size_t end = std::string_view::npos;  // at its closing brace
 };
 
@@ -140,8 +140,8 @@ std::size_t statement(std::string_view text, std::size_t at) {
   const std::size_t end = std::min(text.size(), at + 60);
   for (std::size_t i = at; i < end && text[i] != '\n'; ++i) {
     if (text[i] == ':' || text[i] == '=') return i + 1;
-    const bool is = text.substr(i, 4) == " is " || text.substr(i, 4) == " is:" ||
-                    text.substr(i, 4) == " is\n";
+    const bool is =
+        text.substr(i, 4) == " is " || text.substr(i, 4) == " is:" || text.substr(i, 4) == " is\n";
     if (is) return i + 3;
     if (text[i] == '.' && i + 1 < text.size() && is_space(text[i + 1])) break;
   }
@@ -159,8 +159,8 @@ std::optional<std::string_view> pattern_answer(std::string_view text) {
     --tries;
     std::size_t begin = statement(text, at + kWord.size());
     if (begin == text.npos) continue;
-    while (begin < text.size() && (is_space(text[begin]) || text[begin] == '*' ||
-                                   text[begin] == ':')) {
+    while (begin < text.size() &&
+           (is_space(text[begin]) || text[begin] == '*' || text[begin] == ':')) {
       ++begin;
     }
     if (const auto answer = stated(clause(text.substr(begin)))) return answer;
@@ -261,11 +261,15 @@ std::optional<std::string> find_answer(std::string_view completion, const Extrac
     return v ? std::optional<std::string>(*v) : std::nullopt;
   };
   switch (options.extract) {
-    case AnswerForm::Boxed: return boxed_content(*region);
-    case AnswerForm::Hash: return owned(hash_answer(*region));
-    case AnswerForm::LastNumber: return owned(last_number(*region));
+    case AnswerForm::Boxed:
+      return boxed_content(*region);
+    case AnswerForm::Hash:
+      return owned(hash_answer(*region));
+    case AnswerForm::LastNumber:
+      return owned(last_number(*region));
     case AnswerForm::Any:
-    case AnswerForm::AnswerTag: break;
+    case AnswerForm::AnswerTag:
+      break;
   }
   const std::size_t close = region->rfind(kAnswerClose);
   const std::size_t open = region->rfind(kAnswerOpen, close);

@@ -8,8 +8,8 @@
 namespace troupe::stages {
 namespace {
 
-constexpr std::array<std::string_view, 6> kCurrency{"\\$", "$", "\xE2\x82\xAC", "\xC2\xA3",
-                                                    "\xC2\xA5", "\xE2\x82\xB9"};
+constexpr std::array<std::string_view, 6> kCurrency{"\\$",      "$",        "\xE2\x82\xAC",
+                                                    "\xC2\xA3", "\xC2\xA5", "\xE2\x82\xB9"};
 constexpr std::string_view kMinus = "\xE2\x88\x92";
 
 bool starts_number(std::string_view text, std::size_t i) {
@@ -24,7 +24,7 @@ std::size_t core_end(std::string_view text, std::size_t begin) {
       ++i;
     } else if ((text[i] == '.' || text[i] == ',') && i + 1 < text.size() && is_digit(text[i + 1])) {
       i += 2;
-    } else if (text.substr(i, 2) == "\\!" ) {  // 40,\!960
+    } else if (text.substr(i, 2) == "\\!") {  // 40,\!960
       std::size_t j = i + 2;
       while (j < text.size() && text[j] == ' ') ++j;
       if (j >= text.size() || !is_digit(text[j])) break;

@@ -134,12 +134,18 @@ std::optional<FormatRule> format_rule(std::string_view name) {
 
 double format_score(FormatRule rule, std::string_view completion, bool finished) {
   switch (rule) {
-    case FormatRule::Finished: return finished ? 1 : 0;
-    case FormatRule::ThinkAnswer: return think_answer(completion) ? 1 : 0;
-    case FormatRule::ThinkAnswerInline: return think_answer_inline(completion) ? 1 : 0;
-    case FormatRule::TagCount: return tag_count(completion);
-    case FormatRule::Or1Format: return or1_format(completion) ? 1 : 0;
-    case FormatRule::Boxed: return boxed(completion) ? 1 : 0;
+    case FormatRule::Finished:
+      return finished ? 1 : 0;
+    case FormatRule::ThinkAnswer:
+      return think_answer(completion) ? 1 : 0;
+    case FormatRule::ThinkAnswerInline:
+      return think_answer_inline(completion) ? 1 : 0;
+    case FormatRule::TagCount:
+      return tag_count(completion);
+    case FormatRule::Or1Format:
+      return or1_format(completion) ? 1 : 0;
+    case FormatRule::Boxed:
+      return boxed(completion) ? 1 : 0;
   }
   return 0;
 }

@@ -12,46 +12,68 @@ struct Replacement {
 
 // Bytes of UTF-8. U+2212 minus, U+2013 en dash, U+FE63, U+FF0D; spaces U+00A0, U+2007, U+2009,
 // U+202F; currency signs; degree. Superscripts after a unit read like the caret form.
-constexpr std::array kUnicode{
-    Replacement{"\xE2\x88\x92", "-"}, Replacement{"\xE2\x80\x93", "-"},
-    Replacement{"\xEF\xB9\xA3", "-"}, Replacement{"\xEF\xBC\x8D", "-"},
-    Replacement{"\xC2\xA0", " "},     Replacement{"\xE2\x80\x87", " "},
-    Replacement{"\xE2\x80\x89", " "}, Replacement{"\xE2\x80\xAF", " "},
-    Replacement{"\xE2\x82\xAC", " "}, Replacement{"\xC2\xA3", " "},
-    Replacement{"\xC2\xA5", " "},     Replacement{"\xE2\x82\xB9", " "},
-    Replacement{"\xC2\xB0", " "},     Replacement{"\xC2\xB2", "^2"},
-    Replacement{"\xC2\xB3", "^3"},    Replacement{"\xC3\x97", "\\times "},
-    Replacement{"\xE2\x89\x88", "\\approx "}, Replacement{"\xC3\xB7", "\\div "}};
+constexpr std::array kUnicode{Replacement{"\xE2\x88\x92", "-"},
+                              Replacement{"\xE2\x80\x93", "-"},
+                              Replacement{"\xEF\xB9\xA3", "-"},
+                              Replacement{"\xEF\xBC\x8D", "-"},
+                              Replacement{"\xC2\xA0", " "},
+                              Replacement{"\xE2\x80\x87", " "},
+                              Replacement{"\xE2\x80\x89", " "},
+                              Replacement{"\xE2\x80\xAF", " "},
+                              Replacement{"\xE2\x82\xAC", " "},
+                              Replacement{"\xC2\xA3", " "},
+                              Replacement{"\xC2\xA5", " "},
+                              Replacement{"\xE2\x82\xB9", " "},
+                              Replacement{"\xC2\xB0", " "},
+                              Replacement{"\xC2\xB2", "^2"},
+                              Replacement{"\xC2\xB3", "^3"},
+                              Replacement{"\xC3\x97", "\\times "},
+                              Replacement{"\xE2\x89\x88", "\\approx "},
+                              Replacement{"\xC3\xB7", "\\div "}};
 
 // Longest first where one begins another.
-constexpr std::array kLatex{
-    Replacement{"^{\\circ}", " "}, Replacement{"^\\circ", " "}, Replacement{"\\degree", " "},
-    Replacement{"\\displaystyle", " "}, Replacement{"\\textstyle", " "},
-    Replacement{"\\qquad", " "},   Replacement{"\\quad", " "},  Replacement{"\\left", ""},
-    Replacement{"\\right", ""},    Replacement{"\\$", " "},     Replacement{"\\%", "%"},
-    Replacement{"\\,", " "},       Replacement{"\\;", " "},     Replacement{"\\:", " "},
-    Replacement{"\\ ", " "},       Replacement{"\\(", " "},     Replacement{"\\)", " "},
-    Replacement{"\\[", " "},       Replacement{"\\]", " "},     Replacement{"{,}", ","},
-    Replacement{"\\#", "#"},       Replacement{"$", " "},       Replacement{"~", " "}};
+constexpr std::array kLatex{Replacement{"^{\\circ}", " "},
+                            Replacement{"^\\circ", " "},
+                            Replacement{"\\degree", " "},
+                            Replacement{"\\displaystyle", " "},
+                            Replacement{"\\textstyle", " "},
+                            Replacement{"\\qquad", " "},
+                            Replacement{"\\quad", " "},
+                            Replacement{"\\left", ""},
+                            Replacement{"\\right", ""},
+                            Replacement{"\\$", " "},
+                            Replacement{"\\%", "%"},
+                            Replacement{"\\,", " "},
+                            Replacement{"\\;", " "},
+                            Replacement{"\\:", " "},
+                            Replacement{"\\ ", " "},
+                            Replacement{"\\(", " "},
+                            Replacement{"\\)", " "},
+                            Replacement{"\\[", " "},
+                            Replacement{"\\]", " "},
+                            Replacement{"{,}", ","},
+                            Replacement{"\\#", "#"},
+                            Replacement{"$", " "},
+                            Replacement{"~", " "}};
 
 constexpr std::array<std::string_view, 10> kTextCommands{
-    "\\textnormal", "\\textbf", "\\textit", "\\textrm", "\\text",
+    "\\textnormal", "\\textbf", "\\textit", "\\textrm",       "\\text",
     "\\mathrm",     "\\mathbf", "\\mbox",   "\\operatorname", "\\boxed"};
 
 constexpr std::array<std::string_view, 52> kShortUnits{
-    "m",  "s",  "g",  "h",  "l",  "cm", "mm", "km", "kg", "mg", "ml", "dl", "cl",
-    "ft", "in", "yd", "lb", "lbs", "oz", "hr", "hrs", "am", "pm", "mi", "sq", "cu",
-    "gb", "mb", "kb", "tb", "ms", "us", "ns", "hz", "cc", "kw", "kj", "ha", "mph",
+    "m",   "s",   "g",    "h",   "l",    "cm",  "mm",  "km",  "kg", "mg",  "ml", "dl",  "cl",
+    "ft",  "in",  "yd",   "lb",  "lbs",  "oz",  "hr",  "hrs", "am", "pm",  "mi", "sq",  "cu",
+    "gb",  "mb",  "kb",   "tb",  "ms",   "us",  "ns",  "hz",  "cc", "kw",  "kj", "ha",  "mph",
     "kmh", "min", "mins", "sec", "secs", "usd", "eur", "gbp", "yr", "yrs", "wk", "pct", "pt"};
 
 constexpr std::array<std::string_view, 52> kOperatorWords{
-    "or",      "and",     "to",       "pi",        "sqrt",    "times",     "over",   "plus",
-    "minus",   "divided", "million",  "millions",  "billion", "billions",  "trillion", "thousand",
-    "thousands", "hundred", "hundreds", "dozen",   "dozens",  "half",      "halves", "third",
-    "thirds",  "quarter", "quarters", "fourths",   "fifths",  "negative",  "not",    "no",
-    "except",  "without", "sin",      "cos",       "tan",     "log",       "ln",     "exp",
-    "squared", "cubed",   "factorial", "mod",      "between", "if",        "infinity", "than",
-    "least",   "most",    "either",   "neither"};
+    "or",        "and",     "to",        "pi",       "sqrt",    "times",    "over",     "plus",
+    "minus",     "divided", "million",   "millions", "billion", "billions", "trillion", "thousand",
+    "thousands", "hundred", "hundreds",  "dozen",    "dozens",  "half",     "halves",   "third",
+    "thirds",    "quarter", "quarters",  "fourths",  "fifths",  "negative", "not",      "no",
+    "except",    "without", "sin",       "cos",      "tan",     "log",      "ln",       "exp",
+    "squared",   "cubed",   "factorial", "mod",      "between", "if",       "infinity", "than",
+    "least",     "most",    "either",    "neither"};
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -117,8 +139,8 @@ std::string plain(std::string_view text) {
       continue;
     }
     if (c == '\\') {
-      const auto* command = std::find_if(
-          kTextCommands.begin(), kTextCommands.end(), [&](std::string_view name) {
+      const auto* command =
+          std::find_if(kTextCommands.begin(), kTextCommands.end(), [&](std::string_view name) {
             return text.substr(i, name.size()) == name && i + name.size() < text.size() &&
                    text[i + name.size()] == '{';
           });

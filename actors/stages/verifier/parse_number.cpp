@@ -175,8 +175,8 @@ std::optional<Number> mixed(const Number& whole, const Number& part) {
   }
   const std::uint64_t denominator = std::stoull(part.denominator);
   Number n = part;
-  n.numerator = std::to_string(std::stoull(whole.numerator) * denominator +
-                               std::stoull(part.numerator));
+  n.numerator =
+      std::to_string(std::stoull(whole.numerator) * denominator + std::stoull(part.numerator));
   n.written = whole.written + " " + part.written;
   return n;
 }
@@ -184,9 +184,9 @@ std::optional<Number> mixed(const Number& whole, const Number& part) {
 /// After "d": "\times 10^{n}", "\cdot10^n", "x 10^n", "e-5". False: there is one, and it is wrong.
 bool power_of_ten(Reader& r, Number& n) {
   const std::size_t start = r.at();
-  const bool e = (r.peek() == 'e' || r.peek() == 'E') &&
-                 (r.digits_ahead(1) > 0 ||
-                  ((r.peek(1) == '-' || r.peek(1) == '+') && r.digits_ahead(2) > 0));
+  const bool e =
+      (r.peek() == 'e' || r.peek() == 'E') &&
+      (r.digits_ahead(1) > 0 || ((r.peek(1) == '-' || r.peek(1) == '+') && r.digits_ahead(2) > 0));
   if (e) {
     r.seek(r.at() + 1);
   } else {
@@ -297,8 +297,7 @@ std::string_view unwrapped(std::string_view text) {
 bool is_name_or_arithmetic(std::string_view text) {
   text = trimmed(text);
   if (text.empty()) return true;
-  bool letters = false, operators = false, digit_then_letter = false, command = false,
-       list = false;
+  bool letters = false, operators = false, digit_then_letter = false, command = false, list = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (is_letter(c)) {
@@ -314,8 +313,8 @@ bool is_name_or_arithmetic(std::string_view text) {
   if (list) return false;  // "p = 5, q = 2" states two values
   if (command) {  // \frac{1}{2}, \times: arithmetic if nothing but known commands has letters
     std::string rest(text);
-    for (const std::string_view known : {"\\dfrac", "\\tfrac", "\\cfrac", "\\frac", "\\times",
-                                         "\\cdot", "\\div"}) {
+    for (const std::string_view known :
+         {"\\dfrac", "\\tfrac", "\\cfrac", "\\frac", "\\times", "\\cdot", "\\div"}) {
       for (std::size_t p; (p = rest.find(known)) != rest.npos;) rest.replace(p, known.size(), " ");
     }
     return std::none_of(rest.begin(), rest.end(), [](char c) { return is_letter(c) || c == '\\'; });
