@@ -86,14 +86,35 @@ void Coordinator::on(SlotMissing&& event) {
   TROUPE_ASSERT(it != groups_.end(), "a group that is over misses a sample");
   GroupState& group = it->second;
   // Only a failure is worth another try: an unusable gold stays unusable.
-  if (event.end != End::Failed || draining_ || group.refills >= max_refill_)
-    return post(event.stage, CloseSlot{event.sample});
-  ++group.refills;
-  SampleId again = event.sample;
-  ++again.attempt;
-  group.open.insert(again);
-  check(recorder_.refilled(again));
-  post(plan_.gate->stage, Refill{again});
+  if (event.end != End::Failed) return post(event.stage, CloseSlot{event.sample});
+  const bool refill = !draining_ && group.refills < max_refill_;
+  dead_[event.sample].refill = refill;
+  if (refill) {
+    ++group.refills;
+    SampleId again = event.sample;
+    ++again.attempt;
+    group.open.insert(again);
+    post(plan_.gate->stage, Refill{again});
+  } else {
+    post(event.stage, CloseSlot{event.sample});
+  }
+  settle_dead(event.sample);
+}
+
+void Coordinator::settle_dead(const SampleId& sample) {
+  const auto it = dead_.find(sample);
+  if (!it->second.ended || !it->second.refill) return;
+  const Dead dead = std::move(it->second);
+  dead_.erase(it);
+  if (!*dead.refill) {
+    end_sample(*dead.ended, step_);
+  } else {
+    groups_.at(sample.prompt).open.erase(sample);
+    SampleId again = sample;
+    ++again.attempt;
+    check(recorder_.refilled(*dead.ended, again));
+  }
+  resolve(sample.prompt);
 }
 
 void Coordinator::on(Assembled&& event) {
@@ -135,19 +156,36 @@ void Coordinator::resolve(const GroupId& id) {
 }
 
 void Coordinator::on(Ended&& event) {
-  for (const EndedSample& sample : event.samples) end_sample(sample, step_);
   if (!plan_.gate || !plan_.gate->learner) progress_at_ = host_.clock().now();
-  for (const EndedSample& sample : event.samples) resolve(sample.sample.prompt);
+  for (EndedSample& sample : event.samples) {
+    const auto group = groups_.find(sample.sample.prompt);
+    const bool undecided = assembles_ && sample.end == End::Failed && group != groups_.end() &&
+                           !group->second.assembled;
+    const SampleId id = sample.sample;
+    if (undecided) {
+      dead_[id].ended = std::move(sample);
+      settle_dead(id);
+    } else {
+      end_sample(sample, step_);
+      resolve(id.prompt);
+    }
+  }
 }
 
 void Coordinator::on(StepTaken&& event) {
   step_ = event.version.step;
   progress_at_ = host_.clock().now();
+  std::vector<GroupId> groups;
+  for (const EndedSample& sample : event.samples) {
+    if (groups.empty() || groups.back() != sample.sample.prompt)
+      groups.push_back(sample.sample.prompt);
+  }
+  check(recorder_.used(event.version, groups));
   for (const EndedSample& sample : event.samples) end_sample(sample, step_);
   check(recorder_.stepped(event.version, event.metrics));
   if (over_) return;
   admission_.step_done(step_);
-  for (const EndedSample& sample : event.samples) resolve(sample.sample.prompt);
+  for (const GroupId& group : groups) resolve(group);
   if (plan_.run.steps > 0 && step_ >= plan_.run.steps) drain();
   admit_waiting();
   take_batches();
@@ -259,6 +297,9 @@ void Coordinator::fail(std::string reason, std::string help) {
 }
 
 void Coordinator::finish() {
+  for (auto& [id, dead] : dead_) {
+    if (dead.ended) end_sample(*dead.ended, step_);
+  }
   for (const auto& [id, group] : groups_) {
     for (const SampleId& sample : group.open)
       check(recorder_.ended({sample, End::LeftOver, "the run ended", nullptr}, step_));

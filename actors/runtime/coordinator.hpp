@@ -72,6 +72,14 @@ class Coordinator final : public Actor {
   template <class Other>
   void on(Other&&);  // events of stages: a bug here
 
+  /// A failed sample whose group is not whole: its end and the word of the assembler, which come
+  /// from different stages in any order, are recorded together.
+  struct Dead {
+    std::optional<EndedSample> ended;
+    std::optional<bool> refill;
+  };
+  void settle_dead(const SampleId& sample);
+
   void admit_waiting();
   void take_batches();
   void drain();
@@ -98,6 +106,7 @@ class Coordinator final : public Actor {
   std::vector<RestartPolicy> restarts_;
   std::deque<AskAdmission> asks_;
   std::unordered_map<GroupId, GroupState> groups_;
+  std::unordered_map<SampleId, Dead> dead_;
   bool draining_ = false, over_ = false;
   std::optional<std::string> stop_reason_;
   TimePoint progress_at_{};

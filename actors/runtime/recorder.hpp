@@ -19,8 +19,11 @@ class Recorder {
   virtual Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
                                                       Version version,
                                                       std::uint32_t group_size) = 0;
-  /// A sample is generated anew in the place of a sibling that failed.
-  virtual Result<void> refilled(const SampleId& sample) = 0;
+  /// `failed` ended, and `again`, the next attempt at the same sibling, was admitted in its place.
+  virtual Result<void> refilled(const EndedSample& failed, const SampleId& again) = 0;
+  /// A step consumed these groups; `version` names the weights that it made. The ends of their
+  /// samples follow.
+  virtual Result<void> used(Version version, const std::vector<GroupId>& groups) = 0;
   /// `step`: the step that trained it, for End::Trained; else the current one.
   virtual Result<void> ended(const EndedSample& sample, std::uint32_t step) = 0;
   virtual Result<void> stepped(Version version, const Metrics& metrics) = 0;

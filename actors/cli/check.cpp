@@ -1,0 +1,19 @@
+#include <iostream>
+
+#include "actors/cli/commands.hpp"
+#include "actors/cli/context.hpp"
+
+namespace troupe::cli {
+
+int check(const GraphArguments& arguments) {
+  const auto plan = load(arguments.file, arguments.sets, true, arguments.json);
+  if (!plan) return kConfiguration;
+  if (arguments.json)
+    std::cout << R"({"diagnostics": [], "errors": 0})" << "\n";
+  else
+    std::cout << arguments.file << ": no problems. " << plan->stages.size() << " stages, "
+              << plan->edges.size() << " edges\n";
+  return kDone;
+}
+
+}  // namespace troupe::cli

@@ -1,0 +1,27 @@
+#pragma once
+// The commands, one file each. Each takes its arguments and returns the exit status.
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::cli {
+
+struct GraphArguments {
+  std::string file;
+  std::vector<std::string> sets;
+  bool json = false;
+};
+
+int check(const GraphArguments& arguments);
+int plan(const GraphArguments& arguments);
+int draw(const GraphArguments& arguments, const std::string& format);
+int kinds(const std::string& kind, bool json);
+int explain(const std::string& code);
+int run(const GraphArguments& arguments, bool quiet);
+int resume(const std::string& run, const std::vector<std::string>& sets, bool quiet);
+int status(const std::string& run, bool json);
+int stop(const std::string& run, bool now);
+int eval(const std::string& target, const std::vector<std::string>& sets,
+         const std::string& model, bool json);
+
+}  // namespace troupe::cli

@@ -1,0 +1,58 @@
+#include "actors/cli/context.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "actors/ledger/run_directory.hpp"
+#include "actors/stages/kinds.hpp"
+
+namespace troupe::cli {
+
+const runtime::KindSet& all_kinds() {
+  static const auto kinds = [] {
+    auto made = std::make_unique<runtime::KindSet>();
+    stages::KindRegistry registry(*made);
+    stages::register_kinds(registry);
+    return made;
+  }();
+  return *kinds;
+}
+
+bool colour_on_stderr() {
+  return isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+}
+
+std::optional<graphs::Plan> load(const std::string& file, const std::vector<std::string>& sets,
+                                 bool check_files, bool json) {
+  graphs::LoadOptions options;
+  options.check_files = check_files;
+  graphs::LoadResult loaded = graphs::load_graph(file, sets, all_kinds().contracts(), options);
+  if (json && !loaded.ok())
+    std::cout << loaded.rendered_json() << std::endl;
+  else
+    std::cerr << loaded.rendered(colour_on_stderr());
+  return std::move(loaded.plan);
+}
+
+int complain(const Error& error) {
+  std::cerr << (colour_on_stderr() ? "\033[1;31merror:\033[0m " : "error: ") << error.message
+            << "\n";
+  if (!error.help.empty()) std::cerr << "  help: " << error.help << "\n";
+  switch (error.code) {
+    case ErrorCode::InvalidArgument:
+    case ErrorCode::NotFound:
+    case ErrorCode::Corrupt:
+    case ErrorCode::Unsupported:
+      return kConfiguration;
+    default:
+      return kRunFailed;
+  }
+}
+
+Result<std::filesystem::path> find_run(const std::string& name) {
+  return ledger::find_run(real_disk(), "runs", name);
+}
+
+}  // namespace troupe::cli

@@ -1,0 +1,16 @@
+#include <iostream>
+
+#include "actors/cli/commands.hpp"
+#include "actors/cli/context.hpp"
+#include "graphs/print.hpp"
+
+namespace troupe::cli {
+
+int draw(const GraphArguments& arguments, const std::string& format) {
+  const auto made = load(arguments.file, arguments.sets, false, false);
+  if (!made) return kConfiguration;
+  std::cout << (format == "dot" ? graphs::draw_dot(*made) : graphs::draw_text(*made));
+  return kDone;
+}
+
+}  // namespace troupe::cli

@@ -1,0 +1,151 @@
+#include <condition_variable>
+#include <iostream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "actors/cli/commands.hpp"
+#include "actors/cli/context.hpp"
+#include "actors/hosts/caf/caf_host.hpp"
+#include "actors/ledger/checkpoints.hpp"
+#include "actors/ledger/run_directory.hpp"
+#include "actors/runtime/running_graph.hpp"
+#include "actors/stages/engines/real_engines.hpp"
+#include "actors/stages/engines/thread_workers.hpp"
+
+namespace troupe::cli {
+namespace {
+
+/// An evaluation records nothing but its numbers: nothing is admitted.
+class EvaluationRecorder final : public runtime::Recorder {
+ public:
+  Result<std::vector<std::uint16_t>> admitted(const GroupId&, std::uint64_t, Version,
+                                              std::uint32_t) override {
+    return unexpected();
+  }
+  Result<void> refilled(const runtime::EndedSample&, const SampleId&) override {
+    return unexpected();
+  }
+  Result<void> used(Version, const std::vector<GroupId>&) override { return unexpected(); }
+  Result<void> ended(const runtime::EndedSample&, std::uint32_t) override { return unexpected(); }
+  Result<void> stepped(Version, const runtime::Metrics&) override { return unexpected(); }
+  Result<void> measured(const std::string& stage, std::uint32_t,
+                        const runtime::Metrics& metrics) override {
+    results[stage] = metrics;
+    return {};
+  }
+  Result<std::filesystem::path> begin_checkpoint(std::uint32_t) override { return unexpected(); }
+  Result<void> commit_checkpoint(Version) override { return unexpected(); }
+  void note(runtime::Severity, const std::string& stage, const std::string& text) override {
+    std::cerr << stage << ": " << text << "\n";
+  }
+  Result<void> commit() override { return {}; }
+
+  std::map<std::string, runtime::Metrics> results;
+
+ private:
+  static Error unexpected() {
+    return Error{ErrorCode::Internal, "an evaluation tried to train", "This is a bug of Troupe"};
+  }
+};
+
+/// The plan with nothing left but its evaluators, which then measure the model as it is loaded.
+bool keep_evaluators(graphs::Plan& plan) {
+  bool any = false;
+  for (graphs::StagePlan& stage : plan.stages) {
+    const bool evaluator = stage.kind == "evaluator";
+    any |= evaluator;
+    stage.in_flow = evaluator;
+  }
+  plan.edges.clear();
+  plan.joins.clear();
+  plan.gate.reset();
+  return any;
+}
+
+/// A run directory stands for its graph and the model of its newest checkpoint.
+struct Target {
+  std::string graph;
+  std::string model;  // empty: as the graph says
+};
+Result<Target> target_of(const std::string& name, const std::string& model) {
+  if (name.ends_with(".toml")) return Target{name, model};
+  TROUPE_ASSIGN(const std::filesystem::path run, find_run(name));
+  TROUPE_ASSIGN(const std::string text, real_disk().read(run / "invocation.json"));
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("graph") || !json["graph"].is_string())
+    return Error{ErrorCode::Corrupt, "'" + (run / "invocation.json").string() + "' is damaged",
+                 "Name the graph file instead of the run"};
+  Target target{json["graph"], model};
+  if (!model.empty()) return target;
+  TROUPE_ASSIGN(const auto checkpoints,
+                ledger::Checkpoints::open(real_disk(), run / "checkpoints"));
+  TROUPE_ASSIGN(const auto latest, checkpoints.latest());
+  if (!latest.checkpoint)
+    return Error{ErrorCode::NotFound, run.string() + " has no checkpoint yet",
+                 "Wait for one, or name the graph file to evaluate the model it starts from"};
+  target.model = std::filesystem::absolute(latest.checkpoint->folder / "model").string();
+  return target;
+}
+
+}  // namespace
+
+int eval(const std::string& name, const std::vector<std::string>& sets, const std::string& model,
+         bool json) {
+  auto target = target_of(name, model);
+  if (!target.ok()) return complain(target.error());
+  auto plan = load(target->graph, sets, true, json);
+  if (!plan) return kConfiguration;
+  if (!keep_evaluators(*plan))
+    return complain(Error{ErrorCode::InvalidArgument, target->graph + " has no evaluator stage",
+                          "Add a stage of kind evaluator that names its questions and judges"});
+  if (!target->model.empty()) {
+    for (graphs::ModelPlan& entry : plan->models) {
+      if (entry.from.empty()) entry.load = target->model;
+    }
+  }
+  hosts::CafHost host(2);
+  const unsigned threads =
+      plan->run.threads > 0 ? plan->run.threads : std::max(1u, std::thread::hardware_concurrency());
+  stages::RealEngines engines(*plan, {threads, std::nullopt});
+  stages::ThreadWorkers workers(1);
+  EvaluationRecorder recorder;
+  runtime::RunServices services{&workers, &real_disk(), &engines, &recorder, nullptr};
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::optional<runtime::RunOutcome> outcome;
+  auto graph = runtime::RunningGraph::build(*plan, all_kinds(), services, {}, host,
+                                            [&](runtime::RunOutcome ended) {
+                                              const std::lock_guard lock(mutex);
+                                              outcome = std::move(ended);
+                                              wake.notify_all();
+                                            });
+  if (!graph.ok()) return complain(graph.error());
+  for (const auto& [address, runner] : (*graph)->runners()) host.adopt(address, *runner);
+  host.adopt(runtime::kCoordinator, (*graph)->coordinator());
+  (*graph)->coordinator().begin();
+  {
+    std::unique_lock lock(mutex);
+    wake.wait(lock, [&] { return outcome.has_value(); });
+  }
+  host.stop();
+  if (outcome->state == runtime::RunOutcome::State::Failed)
+    return complain(Error{ErrorCode::Internal, outcome->reason, outcome->help});
+  if (json) {
+    nlohmann::json out = nlohmann::json::object();
+    for (const auto& [stage, metrics] : recorder.results) out[stage] = metrics;
+    std::cout << out.dump(2) << "\n";
+    return kDone;
+  }
+  for (const auto& [stage, metrics] : recorder.results) {
+    std::cout << stage << ":\n";
+    for (const auto& [key, value] : metrics) {
+      const std::string prefix = stage + "/";
+      std::cout << "  " << (key.starts_with(prefix) ? key.substr(prefix.size()) : key) << " "
+                << value << "\n";
+    }
+  }
+  return kDone;
+}
+
+}  // namespace troupe::cli

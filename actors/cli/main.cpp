@@ -1,0 +1,91 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "actors/cli/commands.hpp"
+#include "actors/cli/context.hpp"
+
+namespace {
+
+using troupe::cli::GraphArguments;
+
+CLI::App* graph_command(CLI::App& app, const char* name, const char* doc,
+                        GraphArguments& arguments) {
+  CLI::App* command = app.add_subcommand(name, doc);
+  command->add_option("FILE", arguments.file, "the graph file")->required();
+  command->add_option("--set", arguments.sets,
+                      "change one value: stage.generate.temperature=0.8 (repeatable)")
+      ->allow_extra_args(false);
+  return command;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace troupe::cli;
+  CLI::App app{"Troupe trains reasoning models as a dataflow of actors."};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", kVersion);
+  app.footer("Exit: 0 done, 1 the run failed, 2 usage, 78 configuration, 130 interrupted.");
+  GraphArguments graph;
+  std::string name, format = "text", model, kind;
+  std::vector<std::string> sets;
+  bool quiet = false, now = false, json = false;
+  int result = kDone;
+
+  CLI::App* command = graph_command(app, "check", "all problems of a graph file", graph);
+  command->add_flag("--json", graph.json, "as JSON");
+  command->callback([&] { result = check(graph); });
+
+  command = graph_command(app, "plan", "the resolved form: every value and its origin", graph);
+  command->add_flag("--json", graph.json, "as JSON");
+  command->callback([&] { result = plan(graph); });
+
+  command = graph_command(app, "draw", "the flow as a picture", graph);
+  command->add_option("--format", format, "text or dot")->check(CLI::IsMember({"text", "dot"}));
+  command->callback([&] { result = draw(graph, format); });
+
+  command = app.add_subcommand("kinds", "the kinds of stages, their ports and options");
+  command->add_option("KIND", kind, "one kind");
+  command->add_flag("--json", json, "as JSON");
+  command->callback([&] { result = kinds(kind, json); });
+
+  command = app.add_subcommand("explain", "what an error code means");
+  command->add_option("CODE", kind, "such as E0107")->required();
+  command->callback([&] { result = explain(kind); });
+
+  command = graph_command(app, "run", "run a graph to its end", graph);
+  command->add_flag("--quiet", quiet, "no progress, only the summary");
+  command->callback([&] { result = run(graph, quiet); });
+
+  command = app.add_subcommand("resume", "go on with a run that stopped, failed or crashed");
+  command->add_option("RUN", name, "a run directory, or a name under runs/")->required();
+  command->add_option("--set", sets, "change one value, e.g. run.steps=200")
+      ->allow_extra_args(false);
+  command->add_flag("--quiet", quiet, "no progress, only the summary");
+  command->callback([&] { result = resume(name, sets, quiet); });
+
+  command = app.add_subcommand("status", "the equation, the step, the state of a run");
+  command->add_option("RUN", name, "a run directory, or a name under runs/")->required();
+  command->add_flag("--json", json, "as JSON");
+  command->callback([&] { result = status(name, json); });
+
+  command = app.add_subcommand("stop", "stop a run: finish what is in flight and save");
+  command->add_option("RUN", name, "a run directory, or a name under runs/")->required();
+  command->add_flag("--now", now, "at once, without finishing or saving");
+  command->callback([&] { result = stop(name, now); });
+
+  command = app.add_subcommand("eval", "evaluate a graph's model, or a run's newest checkpoint");
+  command->add_option("TARGET", name, "a graph file, or a run directory")->required();
+  command->add_option("--model", model, "evaluate this model instead: a folder or a .gguf");
+  command->add_option("--set", sets, "change one value (repeatable)")->allow_extra_args(false);
+  command->add_flag("--json", json, "as JSON");
+  command->callback([&] { result = eval(name, sets, model, json); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    const int code = app.exit(e);
+    return code == 0 ? kDone : kUsage;
+  }
+  return result;
+}

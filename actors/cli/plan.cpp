@@ -1,0 +1,16 @@
+#include <iostream>
+
+#include "actors/cli/commands.hpp"
+#include "actors/cli/context.hpp"
+#include "graphs/print.hpp"
+
+namespace troupe::cli {
+
+int plan(const GraphArguments& arguments) {
+  const auto made = load(arguments.file, arguments.sets, false, arguments.json);
+  if (!made) return kConfiguration;
+  std::cout << (arguments.json ? graphs::plan_json(*made) + "\n" : graphs::print_plan(*made));
+  return kDone;
+}
+
+}  // namespace troupe::cli

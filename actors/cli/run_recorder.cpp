@@ -1,0 +1,147 @@
+#include "actors/cli/run_recorder.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "schemas/messages.hpp"
+
+namespace troupe::cli {
+
+using ledger::RunDirectory;
+
+Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, Disk& disk,
+                                                       const Clock& clock,
+                                                       const graphs::Plan& plan,
+                                                       std::optional<std::uint32_t> checkpoint,
+                                                       OnMetrics on_metrics) {
+  std::unique_ptr<RunRecorder> recorder(new RunRecorder());
+  RunRecorder* self = recorder.get();
+  recorder->plan_ = &plan;
+  recorder->incarnation_ = directory.info().incarnation;
+  recorder->on_metrics_ = std::move(on_metrics);
+  TROUPE_ASSIGN(recorder->samples_, ledger::SampleLog::open(disk, directory.samples_folder()));
+  ledger::CheckpointOptions keep;
+  keep.keep = static_cast<std::uint32_t>(plan.run.keep_checkpoints);
+  TROUPE_ASSIGN(recorder->checkpoints_,
+                ledger::Checkpoints::open(disk, directory.checkpoints_folder(), keep));
+  ledger::LedgerOptions options;
+  options.path = directory.ledger_file();
+  options.clock = &clock;
+  options.before_commit = [self](ledger::Durability durability) {
+    return durability == ledger::Durability::Power ? self->samples_->sync()
+                                                   : self->samples_->flush();
+  };
+  if (checkpoint) {
+    TROUPE_ASSIGN(recorder->ledger_, ledger::Ledger::resume(std::move(options), *checkpoint));
+    for (const ledger::ReopenedPrompt& prompt : recorder->ledger_->reopened())
+      recorder->kept_[prompt.prompt] = prompt.kept;
+  } else {
+    TROUPE_ASSIGN(recorder->ledger_, ledger::Ledger::create(std::move(options)));
+  }
+  std::optional<std::uint64_t> resume_step;
+  if (checkpoint) resume_step = *checkpoint;
+  TROUPE_ASSIGN(recorder->metrics_,
+                observe::MetricsWriter::open(disk, clock, directory.metrics_file(),
+                                             directory.events_folder(), resume_step));
+  TROUPE_ASSIGN(recorder->log_, observe::EventLog::open(disk, clock, directory.log_file()));
+  return recorder;
+}
+
+Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group,
+                                                         std::uint64_t number, Version version,
+                                                         std::uint32_t size) {
+  ledger::Admission admission;
+  admission.prompt = group;
+  admission.number = number;
+  admission.version = version;
+  admission.group_size = static_cast<std::uint16_t>(size);
+  TROUPE_TRY(ledger_->admit(admission));
+  const auto kept = kept_.find(group);
+  return kept == kept_.end() ? std::vector<std::uint16_t>() : kept->second;
+}
+
+Result<void> RunRecorder::log_sample(const runtime::EndedSample& ended, std::uint32_t step) {
+  ledger::SampleLine line;
+  line.id = ended.sample;
+  line.incarnation = incarnation_;
+  line.end = ended.end;
+  line.reason = ended.reason;
+  line.step = ended.end == End::Trained ? step : 0;
+  if (!ended.record) return samples_->write(line);
+  TROUPE_ASSIGN(const Sample sample, decode_sample(ended.record));
+  line.question = sample.prompt.question;
+  line.answer = sample.prompt.answer;
+  line.text = sample.text;
+  for (const Verdict& verdict : sample.verdicts)
+    line.verdicts.push_back(
+        {verdict.component, name_of(verdict.outcome), verdict.score, verdict.detail});
+  line.reward = sample.reward;
+  for (const VersionRun& run : sample.versions) line.versions.emplace_back(run.first, run.version);
+  line.finish = sample.finish == Finish::Stop     ? "stop"
+                : sample.finish == Finish::Length ? "length"
+                                                  : "abort";
+  line.tokens = static_cast<std::uint32_t>(sample.tokens.size());
+  return samples_->write(line);
+}
+
+Result<void> RunRecorder::refilled(const runtime::EndedSample& failed, const SampleId& again) {
+  TROUPE_TRY(log_sample(failed, 0));
+  TROUPE_ASSIGN(const SampleId made, ledger_->refill(failed.sample, failed.end, failed.reason));
+  TROUPE_ASSERT(made == again, "ledger and coordinator number attempts differently");
+  return {};
+}
+
+Result<void> RunRecorder::used(Version version, const std::vector<GroupId>& groups) {
+  return ledger_->use({version, 0, groups});
+}
+
+Result<void> RunRecorder::ended(const runtime::EndedSample& sample, std::uint32_t step) {
+  TROUPE_TRY(log_sample(sample, step));
+  return ledger_->end(sample.sample, sample.end, sample.reason,
+                      sample.end == End::Trained ? step : 0);
+}
+
+Result<void> RunRecorder::stepped(Version version, const runtime::Metrics& metrics) {
+  TROUPE_TRY(metrics_->write(version.step, metrics));
+  on_metrics_("", version.step, metrics);
+  return ledger_->commit_if_due();
+}
+
+Result<void> RunRecorder::measured(const std::string& stage, std::uint32_t step,
+                                   const runtime::Metrics& metrics) {
+  TROUPE_TRY(metrics_->write(step, metrics));
+  on_metrics_(stage, step, metrics);
+  return {};
+}
+
+Result<std::filesystem::path> RunRecorder::begin_checkpoint(std::uint32_t step) {
+  return checkpoints_->begin(step);
+}
+
+Result<void> RunRecorder::commit_checkpoint(Version version) {
+  TROUPE_TRY(ledger_->commit(ledger::Durability::Power));
+  nlohmann::json meta = {{"step", version.step},
+                         {"incarnation", version.incarnation},
+                         {"graph_hash", plan_->hash},
+                         {"ledger", ledger_->summary()}};
+  auto committed = checkpoints_->commit(version.step, meta);
+  if (!committed.ok()) return committed.error();
+  log_->info("", "checkpoint of step " + std::to_string(version.step));
+  return {};
+}
+
+void RunRecorder::note(runtime::Severity severity, const std::string& stage,
+                       const std::string& text) {
+  switch (severity) {
+    case runtime::Severity::Info: return log_->info(stage, text);
+    case runtime::Severity::Warning: return log_->warning(stage, text);
+    case runtime::Severity::Error:
+      return log_->error(stage, Error{ErrorCode::Internal, text, "see `troupe status`"});
+  }
+}
+
+Result<void> RunRecorder::commit() {
+  TROUPE_TRY(samples_->flush());
+  return ledger_->commit();
+}
+
+}  // namespace troupe::cli

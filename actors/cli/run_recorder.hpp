@@ -1,0 +1,62 @@
+#pragma once
+// RunRecorder: writes what the coordinator records into the run directory: ledger, sample log,
+// checkpoints, metrics, event log. Called on the coordinator's thread only.
+#include <functional>
+#include <memory>
+
+#include "actors/ledger/checkpoints.hpp"
+#include "actors/ledger/ledger.hpp"
+#include "actors/ledger/run_directory.hpp"
+#include "actors/ledger/sample_log.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/observe/metrics.hpp"
+#include "actors/runtime/recorder.hpp"
+#include "graphs/plan.hpp"
+
+namespace troupe::cli {
+
+class RunRecorder final : public runtime::Recorder {
+ public:
+  /// Called after the numbers of a step (or of an evaluation) were written.
+  using OnMetrics =
+      std::function<void(const std::string& stage, std::uint32_t step, const runtime::Metrics&)>;
+
+  /// Opens everything inside `directory` for a new run, or for going on from `checkpoint_step`.
+  static Result<std::unique_ptr<RunRecorder>> open(ledger::RunDirectory& directory, Disk& disk,
+                                                   const Clock& clock, const graphs::Plan& plan,
+                                                   std::optional<std::uint32_t> checkpoint_step,
+                                                   OnMetrics on_metrics);
+
+  Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
+                                              Version version, std::uint32_t size) override;
+  Result<void> refilled(const runtime::EndedSample& failed, const SampleId& again) override;
+  Result<void> used(Version version, const std::vector<GroupId>& groups) override;
+  Result<void> ended(const runtime::EndedSample& sample, std::uint32_t step) override;
+  Result<void> stepped(Version version, const runtime::Metrics& metrics) override;
+  Result<void> measured(const std::string& stage, std::uint32_t step,
+                        const runtime::Metrics& metrics) override;
+  Result<std::filesystem::path> begin_checkpoint(std::uint32_t step) override;
+  Result<void> commit_checkpoint(Version version) override;
+  void note(runtime::Severity severity, const std::string& stage,
+            const std::string& text) override;
+  Result<void> commit() override;
+
+  ledger::Ledger& ledger() { return *ledger_; }
+  ledger::Checkpoints& checkpoints() { return *checkpoints_; }
+
+ private:
+  RunRecorder() = default;
+  Result<void> log_sample(const runtime::EndedSample& sample, std::uint32_t step);
+
+  const graphs::Plan* plan_ = nullptr;
+  std::uint32_t incarnation_ = 0;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::optional<ledger::SampleLog> samples_;
+  std::optional<ledger::Checkpoints> checkpoints_;
+  std::optional<observe::MetricsWriter> metrics_;
+  std::optional<observe::EventLog> log_;
+  OnMetrics on_metrics_;
+  std::map<PromptId, std::vector<std::uint16_t>> kept_;  // of reopened prompts
+};
+
+}  // namespace troupe::cli

@@ -1,0 +1,248 @@
+#include "actors/cli/session.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <iostream>
+#include <mutex>
+#include <thread>
+
+#include "actors/cli/context.hpp"
+#include "actors/cli/learning_summary.hpp"
+#include "actors/cli/run_recorder.hpp"
+#include "actors/hosts/caf/caf_host.hpp"
+#include "actors/ledger/status.hpp"
+#include "actors/observe/progress.hpp"
+#include "actors/runtime/running_graph.hpp"
+#include "actors/stages/engines/real_engines.hpp"
+#include "actors/stages/engines/thread_workers.hpp"
+
+namespace troupe::cli {
+namespace {
+
+// How often the main thread looks for signals and stop requests.
+constexpr auto kPoll = std::chrono::milliseconds(100);
+
+// The number of interrupts so far; a signal handler can do no more than count.
+volatile std::sig_atomic_t interrupts = 0;
+
+extern "C" void count_interrupt(int) { interrupts = interrupts + 1; }
+
+void watch_signals() {
+  interrupts = 0;
+  struct sigaction action = {};
+  action.sa_handler = count_interrupt;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// Shows the numbers of steps as they come. Called on the coordinator's thread.
+class Narrator {
+ public:
+  Narrator(const graphs::Plan& plan, bool quiet, const Clock& clock)
+      : quiet_(quiet),
+        clock_(clock),
+        writer_(stderr, isatty(STDERR_FILENO) != 0, observe::detect_style(stderr)) {
+    state_.steps = plan.run.steps;
+  }
+
+  void metrics(const std::string& stage, std::uint32_t step, const runtime::Metrics& metrics) {
+    summary_.add(stage, step, metrics);
+    if (quiet_) return;
+    if (!stage.empty()) {
+      if (const auto it = metrics.find(stage + "/accuracy"); it != metrics.end()) {
+        state_.accuracy = it->second;
+        writer_.line(fmt::format("{}: accuracy {:.1f} % at step {}", stage, 100 * it->second, step));
+      }
+      return;
+    }
+    eta_.step_done(clock_.now());
+    state_.step = step;
+    state_.reward_mean = metrics.at("reward/mean");
+    if (state_.steps > step) state_.seconds_left = eta_.seconds_left(state_.steps - step);
+    const TimePoint now = clock_.now();
+    if (last_) {
+      const double seconds = std::chrono::duration<double>(now - *last_).count();
+      state_.tokens_per_second =
+          metrics.at("completion/length_mean") * metrics.at("learner/samples") / seconds;
+    }
+    last_ = now;
+    writer_.update(state_);
+  }
+  void line(const std::string& text) {
+    if (!quiet_) writer_.line(text);
+  }
+  void finish() {
+    if (!quiet_) writer_.finish();
+  }
+  const LearningSummary& summary() const { return summary_; }
+
+ private:
+  bool quiet_;
+  const Clock& clock_;
+  observe::ProgressState state_;
+  observe::ProgressWriter writer_;
+  observe::EtaEstimator eta_;
+  LearningSummary summary_;
+  std::optional<TimePoint> last_;
+};
+
+/// Filled by the coordinator's thread, waited for by the main one.
+struct OutcomeSlot {
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::optional<runtime::RunOutcome> outcome;
+  void put(runtime::RunOutcome value) {
+    const std::lock_guard lock(mutex);
+    outcome = std::move(value);
+    wake.notify_all();
+  }
+};
+
+std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors_of(
+    const ledger::Ledger& ledger) {
+  auto cursors = std::make_shared<std::map<std::uint32_t, runtime::ResumeCursor>>();
+  for (const ledger::DatasetCursor& from : ledger.cursors()) {
+    runtime::ResumeCursor& to = (*cursors)[from.dataset];
+    to.next = from.next;
+    to.last = from.last;
+    to.resolved.insert(from.resolved.begin(), from.resolved.end());
+  }
+  return cursors;
+}
+
+unsigned engine_threads(const graphs::Plan& plan) {
+  if (plan.run.threads > 0) return plan.run.threads;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+runtime::RunOutcome wait_for_outcome(OutcomeSlot& slot, hosts::CafHost& host,
+                                     const ledger::RunDirectory& directory, Narrator& narrator) {
+  int seen = 0;
+  bool asked = false;
+  const auto ask = [&](const std::string& reason, const std::string& told) {
+    narrator.line(told);
+    host.post(runtime::kCoordinator, runtime::kCoordinator, runtime::StopRun{reason});
+    asked = true;
+  };
+  for (;;) {
+    {
+      std::unique_lock lock(slot.mutex);
+      if (slot.wake.wait_for(lock, kPoll, [&] { return slot.outcome.has_value(); }))
+        return *slot.outcome;
+    }
+    if (interrupts > seen) {
+      seen = interrupts;
+      if (seen > 1) return {runtime::RunOutcome::State::Stopped, "interrupted twice", "", 0};
+      if (!asked)
+        ask("interrupted", "Stopping: what is in flight is finished and saved. Once more Ctrl-C "
+                           "stops at once.");
+    }
+    if (const auto request = directory.stop_requested(); request && !asked) {
+      if (!request->drain) return {runtime::RunOutcome::State::Stopped, "asked to stop at once", "", 0};
+      ask("asked by `troupe stop`", "Stopping, as `troupe stop` asked: what is in flight is "
+                                    "finished and saved.");
+    }
+  }
+}
+
+void print_summary(const runtime::RunOutcome& outcome, const graphs::Plan& plan,
+                   const ledger::RunDirectory& directory, const ledger::Accounts& accounts,
+                   const LearningSummary& summary, double seconds) {
+  const std::string path = directory.path().string();
+  using State = runtime::RunOutcome::State;
+  const char* word = outcome.state == State::Finished  ? "Finished"
+                     : outcome.state == State::Stopped ? "Stopped"
+                                                       : "Failed";
+  std::cout << "\n"
+            << fmt::format("{} after {} ({} of {} steps).\n", word,
+                           observe::duration_text(seconds), outcome.step,
+                           plan.run.steps == 0 ? "any number of" : std::to_string(plan.run.steps));
+  for (const std::string& line : summary.lines()) std::cout << "  " << line << "\n";
+  std::cout << ledger::print_equation(accounts) << "  run directory: " << path << "\n";
+  switch (outcome.state) {
+    case State::Finished:
+      std::cout << "Try next:\n  troupe status " << path << "\n  troupe eval " << path
+                << "\n  tensorboard --logdir " << path << "/events\n";
+      return;
+    case State::Stopped:
+    case State::Failed:
+      std::cout << "Go on with:\n  troupe resume " << path << "\n";
+      return;
+  }
+}
+
+}  // namespace
+
+int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
+                const SessionOptions& options) {
+  Disk& disk = real_disk();
+  hosts::CafHost host(2);
+  Narrator narrator(plan, options.quiet, host.clock());
+  const auto fail_early = [&](const Error& error) {
+    (void)directory.set_state(ledger::RunState::Failed, error.message,
+                              host.clock().wall_seconds());
+    return complain(error);
+  };
+  auto recorder = RunRecorder::open(
+      directory, disk, host.clock(), plan, options.checkpoint_step,
+      [&](const std::string& stage, std::uint32_t step, const runtime::Metrics& metrics) {
+        narrator.metrics(stage, step, metrics);
+      });
+  if (!recorder.ok()) return fail_early(recorder.error());
+
+  const TimePoint began = host.clock().now();
+  stages::RealEngines engines(plan, {engine_threads(plan), options.checkpoint});
+  stages::ThreadWorkers workers(2);
+  runtime::RunServices services;
+  services.workers = &workers;
+  services.disk = &disk;
+  services.engines = &engines;
+  services.recorder = recorder->get();
+  runtime::Coordinator::Options rules;
+  rules.start = {directory.info().incarnation, options.checkpoint_step.value_or(0)};
+  if (options.checkpoint_step) {
+    services.cursors = cursors_of((*recorder)->ledger());
+    rules.first_admission = (*recorder)->ledger().next_admission();
+  }
+  OutcomeSlot slot;
+  auto graph = runtime::RunningGraph::build(
+      plan, all_kinds(), services, rules, host,
+      [&slot](runtime::RunOutcome outcome) { slot.put(std::move(outcome)); });
+  if (!graph.ok()) return fail_early(graph.error());
+  narrator.line("Run directory: " + directory.path().string());
+  for (const auto& [address, runner] : (*graph)->runners()) host.adopt(address, *runner);
+  host.adopt(runtime::kCoordinator, (*graph)->coordinator());
+  watch_signals();
+  (*graph)->coordinator().begin();
+  const runtime::RunOutcome outcome = wait_for_outcome(slot, host, directory, narrator);
+  host.stop();
+  narrator.finish();
+  const ledger::Accounts accounts = (*recorder)->ledger().accounts();
+  (void)(*recorder)->commit();
+  *graph = nullptr;
+
+  using State = runtime::RunOutcome::State;
+  const auto state = outcome.state == State::Finished  ? ledger::RunState::Finished
+                     : outcome.state == State::Stopped ? ledger::RunState::Stopped
+                                                       : ledger::RunState::Failed;
+  auto recorded = directory.set_state(state, outcome.reason, host.clock().wall_seconds());
+  const double seconds = std::chrono::duration<double>(host.clock().now() - began).count();
+  print_summary(outcome, plan, directory, accounts, narrator.summary(), seconds);
+  if (outcome.state == State::Failed) {
+    complain(Error{ErrorCode::Internal, outcome.reason, outcome.help});
+    return kRunFailed;
+  }
+  if (!recorded.ok()) return complain(recorded.error());
+  if (!accounts.holds()) {
+    complain(Error{ErrorCode::Internal, "the equation above does not hold: samples were lost", ""});
+    return kRunFailed;
+  }
+  return outcome.state == State::Stopped ? kInterrupted : kDone;
+}
+
+}  // namespace troupe::cli

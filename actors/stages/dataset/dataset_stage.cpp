@@ -1,0 +1,71 @@
+#include "actors/stages/dataset/dataset_stage.hpp"
+
+#include <charconv>
+
+namespace troupe::stages {
+
+DatasetStage::DatasetStage(const runtime::StageContext& context,
+                           std::shared_ptr<const Dataset> dataset)
+    : dataset_(std::move(dataset)),
+      seed_(derive_seed(context.seed(), context.stage->index)),
+      epochs_(static_cast<std::uint32_t>(context.option("epochs").as_int())),
+      shuffle_(context.option("shuffle").as_bool()) {
+  begin_epoch(0);
+  if (!context.cursors) return;
+  const auto cursor = context.cursors->find(context.stage->index);
+  if (cursor != context.cursors->end()) go_to(cursor->second);
+}
+
+void DatasetStage::begin_epoch(std::uint32_t epoch) {
+  epoch_ = epoch;
+  position_ = 0;
+  order_.resize(dataset_->size());
+  for (std::uint64_t i = 0; i < order_.size(); ++i) order_[i] = i;
+  if (!shuffle_) return;
+  Rng rng(seed_, epoch);
+  for (std::uint64_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[rng.below(i)]);
+}
+
+void DatasetStage::advance() {
+  if (++position_ == order_.size()) begin_epoch(epoch_ + 1);
+}
+
+void DatasetStage::go_to(const runtime::ResumeCursor& cursor) {
+  skip_ = cursor.resolved;
+  const auto target = cursor.next ? cursor.next : cursor.last;
+  if (!target || target->row >= dataset_->size()) return;
+  begin_epoch(target->epoch);
+  while (order_[position_] != target->row) ++position_;
+  if (!cursor.next) advance();
+}
+
+void DatasetStage::on_room(runtime::Outbox& out) {
+  for (;;) {
+    if (epochs_ > 0 && epoch_ >= epochs_) return out.no_more();
+    const Prompt prompt = dataset_->prompt(order_[position_], epoch_);
+    advance();
+    if (skip_.erase(prompt.id) > 0) continue;
+    return out.send(0, envelope_of(prompt));
+  }
+}
+
+std::string DatasetStage::snapshot() const {
+  return std::to_string(epoch_) + " " + std::to_string(position_);
+}
+
+Result<void> DatasetStage::restore(const std::string& state) {
+  std::uint32_t epoch = 0;
+  std::uint64_t position = 0;
+  const char* end = state.data() + state.size();
+  const auto first = std::from_chars(state.data(), end, epoch);
+  if (first.ec != std::errc() || first.ptr == end)
+    return Error{ErrorCode::Corrupt, "the saved place in the dataset is unreadable", ""};
+  const auto second = std::from_chars(first.ptr + 1, end, position);
+  if (second.ec != std::errc() || position >= dataset_->size())
+    return Error{ErrorCode::Corrupt, "the saved place in the dataset is unreadable", ""};
+  begin_epoch(epoch);
+  position_ = position;
+  return {};
+}
+
+}  // namespace troupe::stages

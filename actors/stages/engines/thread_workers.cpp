@@ -1,0 +1,45 @@
+#include "actors/stages/engines/thread_workers.hpp"
+
+namespace troupe::stages {
+
+ThreadWorkers::ThreadWorkers(unsigned threads) {
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(); });
+}
+
+ThreadWorkers::~ThreadWorkers() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    items_.clear();
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadWorkers::run(std::function<runtime::EngineResult()> work, runtime::Completion done) {
+  {
+    const std::lock_guard lock(mutex_);
+    items_.push_back({std::move(work), std::move(done)});
+  }
+  wake_.notify_one();
+}
+
+void ThreadWorkers::serve() {
+  for (;;) {
+    Item item;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || !items_.empty(); });
+      if (stopping_) return;
+      item = std::move(items_.front());
+      items_.pop_front();
+    }
+    try {
+      item.done(item.work());
+    } catch (const std::exception& e) {
+      item.done(Error{ErrorCode::Infra, e.what(), ""});
+    }
+  }
+}
+
+}  // namespace troupe::stages

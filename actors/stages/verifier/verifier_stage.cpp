@@ -1,0 +1,76 @@
+#include "actors/stages/verifier/verifier_stage.hpp"
+
+#include "actors/runtime/workers.hpp"
+
+namespace troupe::stages {
+
+using runtime::EngineResult;
+using runtime::Outbox;
+using runtime::Ticket;
+
+VerifierStage::VerifierStage(const runtime::StageContext& context,
+                             std::shared_ptr<const Verifier> verifier)
+    : name_(context.stage->name),
+      verifier_(std::move(verifier)),
+      workers_(*context.workers),
+      workers_max_(static_cast<std::size_t>(context.option("workers").as_int())),
+      timeout_(context.option("timeout").as_duration()),
+      retries_(static_cast<std::uint16_t>(context.option("retries").as_int())) {}
+
+void VerifierStage::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
+  auto sample = decode_sample(envelope.payload);
+  if (!sample.ok())
+    return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
+  begin({std::move(envelope), std::make_shared<const Sample>(std::move(*sample)), 0}, out);
+}
+
+void VerifierStage::begin(Job job, Outbox& out) {
+  ++job.attempts;
+  const Ticket ticket = out.start();
+  workers_.run(
+      [verifier = verifier_, sample = job.sample]() -> EngineResult {
+        return std::any(verifier->judge(SampleView(*sample)));
+      },
+      out.completion(ticket));
+  out.set_timer(static_cast<runtime::TimerId>(ticket), timeout_);
+  jobs_.emplace(ticket, std::move(job));
+}
+
+void VerifierStage::on_done(Ticket ticket, EngineResult result, Outbox& out) {
+  const auto it = jobs_.find(ticket);
+  if (it == jobs_.end()) return;
+  Job job = std::move(it->second);
+  jobs_.erase(it);
+  Verdict verdict = result.ok() ? std::any_cast<Verdict>(std::move(*result))
+                                : infra_error(result.error().message);
+  const bool failed =
+      verdict.outcome == Outcome::InfraError || verdict.outcome == Outcome::Timeout;
+  if (failed && job.attempts <= retries_) return begin(std::move(job), out);
+  conclude(std::move(job), std::move(verdict), out);
+}
+
+void VerifierStage::on_timer(runtime::TimerId timer, Outbox& out) {
+  const auto it = jobs_.find(timer);
+  if (it == jobs_.end()) return;  // answered in time
+  Job job = std::move(it->second);
+  out.abandon(it->first);
+  jobs_.erase(it);
+  if (job.attempts <= retries_) return begin(std::move(job), out);
+  const double seconds = std::chrono::duration<double>(timeout_).count();
+  Verdict verdict;
+  verdict.outcome = Outcome::Timeout;
+  verdict.detail = "no verdict within " + std::to_string(seconds) + " s";
+  conclude(std::move(job), std::move(verdict), out);
+}
+
+void VerifierStage::conclude(Job job, Verdict verdict, Outbox& out) {
+  verdict.component = name_;
+  verdict.attempts = job.attempts;
+  Sample sample = *job.sample;
+  sample.verdicts.push_back(std::move(verdict));
+  Envelope envelope = std::move(job.envelope);
+  envelope.payload = encode(sample);
+  out.send(0, std::move(envelope));
+}
+
+}  // namespace troupe::stages
