@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <queue>
+#include <unordered_set>
 
 #include "model/tokenizer/byte_level.hpp"
 #include "schemas/base/rng.hpp"
@@ -27,9 +28,19 @@ Error corrupt(std::string message) {
 }  // namespace
 
 Result<void> Bpe::build(const TokenizerData& data) {
+  // Special tokens are not reachable from plain text, whatever the merges say: a question must
+  // not be able to spell one.
+  std::vector<bool> special(data.tokens.size(), false);
+  for (const AddedToken& token : data.added)
+    if (token.id >= 0 && static_cast<std::size_t>(token.id) < special.size())
+      special[static_cast<std::size_t>(token.id)] = token.special;
+  std::unordered_set<std::string_view> special_texts;
   ids_.reserve(data.tokens.size());
-  for (std::size_t id = 0; id < data.tokens.size(); ++id)
-    if (!data.tokens[id].empty()) ids_.emplace(data.tokens[id], static_cast<std::int32_t>(id));
+  for (std::size_t id = 0; id < data.tokens.size(); ++id) {
+    if (data.tokens[id].empty()) continue;
+    if (special[id]) special_texts.insert(data.tokens[id]);
+    else ids_.emplace(data.tokens[id], static_cast<std::int32_t>(id));
+  }
   for (unsigned byte = 0; byte < 256; ++byte) {
     const auto it = ids_.find(byte_level_char(static_cast<unsigned char>(byte)));
     byte_ids_[byte] = it == ids_.end() ? -1 : it->second;
@@ -51,6 +62,7 @@ Result<void> Bpe::build(const TokenizerData& data) {
     text = data.tokens[static_cast<std::size_t>(left)];
     text += data.tokens[static_cast<std::size_t>(right)];
     const auto it = ids_.find(text);
+    if (it == ids_.end() && special_texts.contains(text)) continue;
     if (it == ids_.end())
       return corrupt("merge number " + std::to_string(rank) + " gives '" + text +
                      "', which is not a token");

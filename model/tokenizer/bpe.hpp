@@ -20,7 +20,7 @@ class Bpe {
 
   /// Appends the ids of one piece of text.
   void encode(std::string_view piece, std::vector<std::int32_t>& out) const;
-  /// Id of a token by its text in the byte-level alphabet.
+  /// Id of a token that is not special, by its text in the byte-level alphabet.
   std::optional<std::int32_t> find(std::string_view text) const;
 
  private:

@@ -69,6 +69,20 @@ TEST_CASE("a_tokenizer_json_made_by_hand_encodes_and_decodes") {
   CHECK(t.decode(std::vector<Token>{44, 41, 45}, true) == "abc");
 }
 
+TEST_CASE("plain_text_cannot_spell_a_special_token") {
+  for (const bool ignore_merges : {false, true}) {
+    Json json = small();
+    json["model"]["ignore_merges"] = ignore_merges;
+    json["added_tokens"].push_back({{"id", 41}, {"content", "abc"}, {"special", true}});  // a merge
+    json["added_tokens"].push_back({{"id", 2}, {"content", "c"}, {"special", true}});     // a byte
+    const auto made = make(json);
+    REQUIRE(made.ok());
+    CHECK((*made)->encode_with_special("abc") == std::vector<Token>{41});
+    CHECK((*made)->encode("abc") == std::vector<Token>{40});
+    CHECK((*made)->encode("ab") == std::vector<Token>{40});
+  }
+}
+
 TEST_CASE("digits_before_byte_level_are_split") {
   Json json = small();
   json["pre_tokenizer"] = {
