@@ -25,10 +25,10 @@ inline constexpr std::uint16_t kSchemaVersion = 1;
 struct Envelope {
   MessageType type = MessageType::Prompt;
   std::uint16_t schema_version = kSchemaVersion;
-  bool whole_group = false;   // a tombstone that stands for every sample of the group
-  bool observer = false;      // a copy on an edge that is not accounted
-  SampleId sample;            // .prompt is the group
-  Version version;            // of the group at admission; of the weights in an announcement
+  bool whole_group = false;          // a tombstone that stands for every sample of the group
+  bool observer = false;             // a copy on an edge that is not accounted
+  SampleId sample;                   // .prompt is the group
+  Version version;                   // of the group at admission; of the weights in an announcement
   std::uint32_t producer_epoch = 0;  // grows when the producer restarts
   std::uint64_t sequence = 0;        // per producer and edge, from 1
   Payload payload;

@@ -107,14 +107,13 @@ capnp::ReaderOptions reader_options(std::size_t words) {
 }
 
 template <class Wire, class Read>
-auto decode(const Payload& payload, Read read) -> Result<decltype(read(
-    std::declval<typename Wire::Reader>()))> {
+auto decode(const Payload& payload, Read read)
+    -> Result<decltype(read(std::declval<typename Wire::Reader>()))> {
   if (!payload || payload->empty()) return corrupt("it is empty");
   if (payload->size() > kMaxMessageWords) return corrupt("it is too large");
   try {
-    const auto words =
-        kj::ArrayPtr<const capnp::word>(reinterpret_cast<const capnp::word*>(payload->data()),
-                                        payload->size());
+    const auto words = kj::ArrayPtr<const capnp::word>(
+        reinterpret_cast<const capnp::word*>(payload->data()), payload->size());
     capnp::FlatArrayMessageReader reader(words, reader_options(payload->size()));
     return read(reader.template getRoot<Wire>());
   } catch (const kj::Exception& e) {
@@ -128,21 +127,30 @@ auto decode(const Payload& payload, Read read) -> Result<decltype(read(
 
 const char* name_of(MessageType type) {
   switch (type) {
-    case MessageType::Prompt: return "prompt";
-    case MessageType::Sample: return "sample";
-    case MessageType::Group: return "group";
-    case MessageType::Weights: return "weights";
-    case MessageType::Tombstone: return "tombstone";
+    case MessageType::Prompt:
+      return "prompt";
+    case MessageType::Sample:
+      return "sample";
+    case MessageType::Group:
+      return "group";
+    case MessageType::Weights:
+      return "weights";
+    case MessageType::Tombstone:
+      return "tombstone";
   }
   return "unknown";
 }
 
 const char* name_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::Scored: return "scored";
-    case Outcome::Unscorable: return "unscorable";
-    case Outcome::Timeout: return "timeout";
-    case Outcome::InfraError: return "infra_error";
+    case Outcome::Scored:
+      return "scored";
+    case Outcome::Unscorable:
+      return "unscorable";
+    case Outcome::Timeout:
+      return "timeout";
+    case Outcome::InfraError:
+      return "infra_error";
   }
   return "unknown";
 }
@@ -287,9 +295,8 @@ Result<WeightsAnnouncement> decode_weights(const Payload& payload) {
 
 Result<Tombstone> decode_tombstone(const Payload& payload) {
   return decode<wire::Tombstone>(payload, [](wire::Tombstone::Reader from) {
-    return Tombstone{
-        checked_enum<End>(static_cast<std::uint16_t>(from.getEnd()), kEnds, "end"),
-        get_text(from.getReason(), "reason"), get_text(from.getStage(), "stage")};
+    return Tombstone{checked_enum<End>(static_cast<std::uint16_t>(from.getEnd()), kEnds, "end"),
+                     get_text(from.getReason(), "reason"), get_text(from.getStage(), "stage")};
   });
 }
 

@@ -43,7 +43,7 @@ const char* name_of(Outcome outcome);
 struct Verdict {
   std::string component;  // the stage that judged; filled in by the runtime
   Outcome outcome = Outcome::Scored;
-  double score = 0.0;     // meaningful when scored
+  double score = 0.0;  // meaningful when scored
   std::string detail;
   std::uint16_t attempts = 1;
 };
@@ -58,11 +58,11 @@ struct Sample {
   SampleId id;
   Prompt prompt;
   std::vector<std::int32_t> prompt_tokens;
-  std::vector<std::int32_t> tokens;   // completion, with the stop token if there is one
-  std::vector<float> logprobs;        // one per token
-  std::vector<VersionRun> versions;   // ascending `first`; the first one is 0
+  std::vector<std::int32_t> tokens;  // completion, with the stop token if there is one
+  std::vector<float> logprobs;       // one per token
+  std::vector<VersionRun> versions;  // ascending `first`; the first one is 0
   Finish finish = Finish::Stop;
-  std::string text;                   // completion without special tokens
+  std::string text;  // completion without special tokens
   std::vector<Verdict> verdicts;
   std::optional<double> reward;
   std::vector<RewardPart> reward_parts;

@@ -9,7 +9,8 @@ int check(const GraphArguments& arguments) {
   const auto plan = load(arguments.file, arguments.sets, true, arguments.json);
   if (!plan) return kConfiguration;
   if (arguments.json)
-    std::cout << R"({"diagnostics": [], "errors": 0})" << "\n";
+    std::cout << R"({"diagnostics": [], "errors": 0})"
+              << "\n";
   else
     std::cout << arguments.file << ": no problems. " << plan->stages.size() << " stages, "
               << plan->edges.size() << " edges\n";

@@ -21,7 +21,7 @@ int run(const GraphArguments& arguments, bool quiet);
 int resume(const std::string& run, const std::vector<std::string>& sets, bool quiet);
 int status(const std::string& run, bool json);
 int stop(const std::string& run, bool now);
-int eval(const std::string& target, const std::vector<std::string>& sets,
-         const std::string& model, bool json);
+int eval(const std::string& target, const std::vector<std::string>& sets, const std::string& model,
+         bool json);
 
 }  // namespace troupe::cli

@@ -20,9 +20,7 @@ const runtime::KindSet& all_kinds() {
   return *kinds;
 }
 
-bool colour_on_stderr() {
-  return isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-}
+bool colour_on_stderr() { return isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
 std::optional<graphs::Plan> load(const std::string& file, const std::vector<std::string>& sets,
                                  bool check_files, bool json) {

@@ -13,13 +13,13 @@ int kinds(const std::string& kind, bool json) {
     return kDone;
   }
   if (kind.empty()) {
-    std::cout << graphs::print_kinds(all)
-              << "\nPorts and options of one kind: troupe kinds KIND\n";
+    std::cout << graphs::print_kinds(all) << "\nPorts and options of one kind: troupe kinds KIND\n";
     return kDone;
   }
   const graphs::Contract* found = all.find(kind);
   if (found == nullptr) {
-    std::cerr << "error: there is no kind '" << kind << "'\n  help: `troupe kinds` lists them all\n";
+    std::cerr << "error: there is no kind '" << kind
+              << "'\n  help: `troupe kinds` lists them all\n";
     return kUsage;
   }
   std::cout << graphs::print_kind(*found);

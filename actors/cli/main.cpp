@@ -12,8 +12,9 @@ CLI::App* graph_command(CLI::App& app, const char* name, const char* doc,
                         GraphArguments& arguments) {
   CLI::App* command = app.add_subcommand(name, doc);
   command->add_option("FILE", arguments.file, "the graph file")->required();
-  command->add_option("--set", arguments.sets,
-                      "change one value: stage.generate.temperature=0.8 (repeatable)")
+  command
+      ->add_option("--set", arguments.sets,
+                   "change one value: stage.generate.temperature=0.8 (repeatable)")
       ->allow_extra_args(false);
   return command;
 }

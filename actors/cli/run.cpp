@@ -83,8 +83,8 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
               << "resume " << path->string() << " --set run.steps=N\n";
     return kUsage;
   }
-  auto directory = ledger::RunDirectory::open_to_resume(real_disk(), *path,
-                                                        hosts::RealClock().wall_seconds());
+  auto directory =
+      ledger::RunDirectory::open_to_resume(real_disk(), *path, hosts::RealClock().wall_seconds());
   if (!directory.ok()) return complain(directory.error());
   if (!checkpoints.ok()) return complain(checkpoints.error());
   auto latest = checkpoints->latest();
@@ -100,9 +100,9 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
       return complain(removed.error());
   }
   std::cerr << "Going on from "
-            << (latest->checkpoint ? "the checkpoint of step " +
-                                         std::to_string(latest->checkpoint->step)
-                                   : std::string("the beginning: there is no checkpoint yet"))
+            << (latest->checkpoint
+                    ? "the checkpoint of step " + std::to_string(latest->checkpoint->step)
+                    : std::string("the beginning: there is no checkpoint yet"))
             << ".\n";
   if (loaded.plan->hash != info->graph_hash)
     std::cerr << "note: the graph differs from the one this run began with (--set)\n";

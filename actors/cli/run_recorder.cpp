@@ -9,8 +9,7 @@ namespace troupe::cli {
 using ledger::RunDirectory;
 
 Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, Disk& disk,
-                                                       const Clock& clock,
-                                                       const graphs::Plan& plan,
+                                                       const Clock& clock, const graphs::Plan& plan,
                                                        std::optional<std::uint32_t> checkpoint,
                                                        OnMetrics on_metrics) {
   std::unique_ptr<RunRecorder> recorder(new RunRecorder());
@@ -46,9 +45,8 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
   return recorder;
 }
 
-Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group,
-                                                         std::uint64_t number, Version version,
-                                                         std::uint32_t size) {
+Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group, std::uint64_t number,
+                                                         Version version, std::uint32_t size) {
   ledger::Admission admission;
   admission.prompt = group;
   admission.number = number;
@@ -132,8 +130,10 @@ Result<void> RunRecorder::commit_checkpoint(Version version) {
 void RunRecorder::note(runtime::Severity severity, const std::string& stage,
                        const std::string& text) {
   switch (severity) {
-    case runtime::Severity::Info: return log_->info(stage, text);
-    case runtime::Severity::Warning: return log_->warning(stage, text);
+    case runtime::Severity::Info:
+      return log_->info(stage, text);
+    case runtime::Severity::Warning:
+      return log_->warning(stage, text);
     case runtime::Severity::Error:
       return log_->error(stage, Error{ErrorCode::Internal, text, "see `troupe status`"});
   }

@@ -37,8 +37,7 @@ class RunRecorder final : public runtime::Recorder {
                         const runtime::Metrics& metrics) override;
   Result<std::filesystem::path> begin_checkpoint(std::uint32_t step) override;
   Result<void> commit_checkpoint(Version version) override;
-  void note(runtime::Severity severity, const std::string& stage,
-            const std::string& text) override;
+  void note(runtime::Severity severity, const std::string& stage, const std::string& text) override;
   Result<void> commit() override;
 
   ledger::Ledger& ledger() { return *ledger_; }

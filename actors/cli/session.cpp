@@ -56,7 +56,8 @@ class Narrator {
     if (!stage.empty()) {
       if (const auto it = metrics.find(stage + "/accuracy"); it != metrics.end()) {
         state_.accuracy = it->second;
-        writer_.line(fmt::format("{}: accuracy {:.1f} % at step {}", stage, 100 * it->second, step));
+        writer_.line(
+            fmt::format("{}: accuracy {:.1f} % at step {}", stage, 100 * it->second, step));
       }
       return;
     }
@@ -139,13 +140,16 @@ runtime::RunOutcome wait_for_outcome(OutcomeSlot& slot, hosts::CafHost& host,
       seen = interrupts;
       if (seen > 1) return {runtime::RunOutcome::State::Stopped, "interrupted twice", "", 0};
       if (!asked)
-        ask("interrupted", "Stopping: what is in flight is finished and saved. Once more Ctrl-C "
-                           "stops at once.");
+        ask("interrupted",
+            "Stopping: what is in flight is finished and saved. Once more Ctrl-C "
+            "stops at once.");
     }
     if (const auto request = directory.stop_requested(); request && !asked) {
-      if (!request->drain) return {runtime::RunOutcome::State::Stopped, "asked to stop at once", "", 0};
-      ask("asked by `troupe stop`", "Stopping, as `troupe stop` asked: what is in flight is "
-                                    "finished and saved.");
+      if (!request->drain)
+        return {runtime::RunOutcome::State::Stopped, "asked to stop at once", "", 0};
+      ask("asked by `troupe stop`",
+          "Stopping, as `troupe stop` asked: what is in flight is "
+          "finished and saved.");
     }
   }
 }
@@ -159,8 +163,8 @@ void print_summary(const runtime::RunOutcome& outcome, const graphs::Plan& plan,
                      : outcome.state == State::Stopped ? "Stopped"
                                                        : "Failed";
   std::cout << "\n"
-            << fmt::format("{} after {} ({} of {} steps).\n", word,
-                           observe::duration_text(seconds), outcome.step,
+            << fmt::format("{} after {} ({} of {} steps).\n", word, observe::duration_text(seconds),
+                           outcome.step,
                            plan.run.steps == 0 ? "any number of" : std::to_string(plan.run.steps));
   for (const std::string& line : summary.lines()) std::cout << "  " << line << "\n";
   std::cout << ledger::print_equation(accounts) << "  run directory: " << path << "\n";
@@ -184,8 +188,7 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   hosts::CafHost host(2);
   Narrator narrator(plan, options.quiet, host.clock());
   const auto fail_early = [&](const Error& error) {
-    (void)directory.set_state(ledger::RunState::Failed, error.message,
-                              host.clock().wall_seconds());
+    (void)directory.set_state(ledger::RunState::Failed, error.message, host.clock().wall_seconds());
     return complain(error);
   };
   auto recorder = RunRecorder::open(

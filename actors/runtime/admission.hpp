@@ -26,7 +26,7 @@ class Admission {
     std::uint64_t max_staleness = 0;     // steps
     std::uint64_t steps_max = 0;         // of the run; 0: no limit
     std::uint64_t groups_in_flight_max = 1;
-    std::uint32_t first_step = 0;        // of a resumed run
+    std::uint32_t first_step = 0;  // of a resumed run
   };
   explicit Admission(const Rules& rules)
       : rules_(rules), published_(rules.first_step), taken_steps_(rules.first_step) {}
@@ -61,8 +61,8 @@ class Admission {
   std::uint32_t published_;
   std::uint64_t taken_steps_;  // steps whose groups were taken
   bool training_ = false;
-  std::unordered_map<GroupId, Live> live_;         // admitted, not consumed, not left
-  std::map<std::uint64_t, GroupId> by_number_;     // the same by admission; versions ascend with it
+  std::unordered_map<GroupId, Live> live_;      // admitted, not consumed, not left
+  std::map<std::uint64_t, GroupId> by_number_;  // the same by admission; versions ascend with it
   std::size_t ready_count_ = 0;
 };
 

@@ -35,8 +35,8 @@ Coordinator::Coordinator(const graphs::Plan& plan, const Options& options, Recor
   for (const graphs::EdgePlan& edge : plan.edges)
     assembles_ |= edge.accounted && edge.converts == graphs::Conversion::AssembleGroups;
   if (plan.gate && plan.stages[plan.gate->stage].has("max_refill"))
-    max_refill_ = static_cast<std::uint32_t>(
-        plan.stages[plan.gate->stage].option("max_refill").as_int());
+    max_refill_ =
+        static_cast<std::uint32_t>(plan.stages[plan.gate->stage].option("max_refill").as_int());
   for (const graphs::StagePlan& stage : plan.stages) {
     if (stage.in_flow) running_.push_back(stage.index);
   }
@@ -218,9 +218,9 @@ void Coordinator::on(StageFailed&& event) {
                                       : std::optional<Duration>();
   if (!wait) {
     const std::string tries =
-        event.restartable ? " (after " + std::to_string(options_.restarts.restarts_max) +
-                                " restarts)"
-                          : "";
+        event.restartable
+            ? " (after " + std::to_string(options_.restarts.restarts_max) + " restarts)"
+            : "";
     return fail("stage '" + name + "' failed" + tries + ": " + event.error.message,
                 event.error.help);
   }

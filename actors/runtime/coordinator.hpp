@@ -28,7 +28,7 @@ struct RunOutcome {
 class Coordinator final : public Actor {
  public:
   struct Options {
-    Version start;  // where a resumed run goes on
+    Version start;                      // where a resumed run goes on
     std::uint64_t first_admission = 0;  // number of the first group that a resumed run admits
     // A run that finishes no step (without a learner: ends no sample) for so long has failed.
     Duration stall_timeout = std::chrono::minutes(20);

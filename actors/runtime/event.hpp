@@ -75,9 +75,9 @@ struct SaveInto {
   std::uint32_t step;
   std::filesystem::path folder;
 };
-struct Drain {};    // admit nothing new; finish what was begun
-struct Restart {};  // after a failure: build the stage anew
-struct Describe {}; // say what you wait for
+struct Drain {};     // admit nothing new; finish what was begun
+struct Restart {};   // after a failure: build the stage anew
+struct Describe {};  // say what you wait for
 
 // From stages to the coordinator.
 struct AskAdmission {
@@ -144,18 +144,17 @@ struct Description {
 struct StopRun {
   std::string reason;
 };
-struct Tick {};        // watchdog
+struct Tick {};  // watchdog
 struct RestartDue {
   Address stage;
 };
 struct DescriptionsDue {};
 
-using Event =
-    std::variant<Deliver, Grant, NoMore, WorkDone, TimerFired, Start, Admitted, Refill, CloseSlot,
-                 ReleasePrompt, TakeBatch, SaveInto, Drain, Restart, Describe, AskAdmission,
-                 SlotMissing, Assembled, GroupReady, Ended, StepTaken, Measured, WantCheckpoint,
-                 Saved, StageFailed, Finished, Description, StopRun, Tick, RestartDue,
-                 DescriptionsDue>;
+using Event = std::variant<Deliver, Grant, NoMore, WorkDone, TimerFired, Start, Admitted, Refill,
+                           CloseSlot, ReleasePrompt, TakeBatch, SaveInto, Drain, Restart, Describe,
+                           AskAdmission, SlotMissing, Assembled, GroupReady, Ended, StepTaken,
+                           Measured, WantCheckpoint, Saved, StageFailed, Finished, Description,
+                           StopRun, Tick, RestartDue, DescriptionsDue>;
 
 /// Whoever has an address. A host calls `handle` for one event at a time, never concurrently.
 class Actor {

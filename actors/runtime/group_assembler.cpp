@@ -35,7 +35,7 @@ std::optional<GroupAssembler::Assembled> GroupAssembler::close(const SampleId& s
 }
 
 std::optional<GroupAssembler::Assembled> GroupAssembler::resolve(const GroupId& id,
-                                                                Pending& group) {
+                                                                 Pending& group) {
   if (group.open > 0) return std::nullopt;
   Assembled whole;
   whole.group = id;

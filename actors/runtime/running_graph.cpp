@@ -2,12 +2,9 @@
 
 namespace troupe::runtime {
 
-Result<std::unique_ptr<RunningGraph>> RunningGraph::build(const graphs::Plan& plan,
-                                                          const KindSet& kinds,
-                                                          const RunServices& services,
-                                                          const Coordinator::Options& options,
-                                                          Host& host,
-                                                          Coordinator::OnOutcome on_outcome) {
+Result<std::unique_ptr<RunningGraph>> RunningGraph::build(
+    const graphs::Plan& plan, const KindSet& kinds, const RunServices& services,
+    const Coordinator::Options& options, Host& host, Coordinator::OnOutcome on_outcome) {
   std::unique_ptr<RunningGraph> graph(new RunningGraph());
   for (const graphs::StagePlan& stage : plan.stages) {
     if (!stage.in_flow) continue;
@@ -23,11 +20,10 @@ Result<std::unique_ptr<RunningGraph>> RunningGraph::build(const graphs::Plan& pl
     auto made = factory(context);
     if (!made.ok()) return made.error().in("stage '" + stage.name + "'");
     graph->runners_.emplace_back(
-        stage.index,
-        std::make_unique<StageRunner>(context, factory, std::move(*made), host));
+        stage.index, std::make_unique<StageRunner>(context, factory, std::move(*made), host));
   }
-  graph->coordinator_ = std::make_unique<Coordinator>(plan, options, *services.recorder, host,
-                                                      std::move(on_outcome));
+  graph->coordinator_ =
+      std::make_unique<Coordinator>(plan, options, *services.recorder, host, std::move(on_outcome));
   return graph;
 }
 

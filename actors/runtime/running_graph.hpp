@@ -22,12 +22,10 @@ struct RunServices {
 
 class RunningGraph {
  public:
-  static Result<std::unique_ptr<RunningGraph>> build(const graphs::Plan& plan,
-                                                     const KindSet& kinds,
+  static Result<std::unique_ptr<RunningGraph>> build(const graphs::Plan& plan, const KindSet& kinds,
                                                      const RunServices& services,
                                                      const Coordinator::Options& options,
-                                                     Host& host,
-                                                     Coordinator::OnOutcome on_outcome);
+                                                     Host& host, Coordinator::OnOutcome on_outcome);
 
   Coordinator& coordinator() { return *coordinator_; }
   /// (address, actor) of every stage that runs.

@@ -194,8 +194,7 @@ void StageRunner::on(Start&&) {
   started_ = true;
   call([&](Outbox& out) { stage_->on_start(out); });
   for (LatestIn& in : latest_) {
-    if (in.value && !down_)
-      call([&](Outbox& out) { stage_->on_latest(in.port, *in.value, out); });
+    if (in.value && !down_) call([&](Outbox& out) { stage_->on_latest(in.port, *in.value, out); });
   }
 }
 
@@ -323,9 +322,8 @@ bool StageRunner::pump_gate(Inlet& inlet) {
 }
 
 bool StageRunner::weights_reached(Version version) const {
-  return std::all_of(latest_.begin(), latest_.end(), [&](const LatestIn& in) {
-    return in.value && in.value->version >= version;
-  });
+  return std::all_of(latest_.begin(), latest_.end(),
+                     [&](const LatestIn& in) { return in.value && in.value->version >= version; });
 }
 
 bool StageRunner::give_admitted() {
@@ -465,8 +463,8 @@ void StageRunner::check_end() {
                                      [](const Inlet& inlet) { return inlet.ended(); });
       if (!ended || !waiting_.empty() || !refills_.empty() || !prompts_.empty()) return;
     } else {
-      const bool ended = std::all_of(latest_.begin(), latest_.end(),
-                                     [](const LatestIn& in) { return in.ended; });
+      const bool ended =
+          std::all_of(latest_.begin(), latest_.end(), [](const LatestIn& in) { return in.ended; });
       if (!ended) return;
     }
     if (is_gate_ && !in_hand_.empty()) return;
@@ -483,8 +481,7 @@ void StageRunner::check_end() {
   }
   finished_ = true;
   for (auto& [port, edges] : outs_) {
-    for (OutEdge& edge : edges)
-      host_.post(self_, edge.plan->to.stage, NoMore{edge.plan->index});
+    for (OutEdge& edge : edges) host_.post(self_, edge.plan->to.stage, NoMore{edge.plan->index});
   }
   tell(Finished{self_});
 }
@@ -519,8 +516,7 @@ std::string StageRunner::describe() const {
             std::to_string(edge.credit.items_max()) + " used)");
     }
   }
-  if (!waiting_.empty())
-    add(std::to_string(waiting_.size()) + " prompts wait at the gate");
+  if (!waiting_.empty()) add(std::to_string(waiting_.size()) + " prompts wait at the gate");
   for (const Inlet& inlet : inlets_) {
     if (std::string part = inlet.describe(); !part.empty()) add(std::move(part));
   }

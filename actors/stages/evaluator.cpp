@@ -145,8 +145,7 @@ void Evaluator::conclude(Outbox& out) {
     metrics[name_ + "/length_mean"] = static_cast<double>(tokens_) / static_cast<double>(answered_);
   }
   metrics[name_ + "/failed"] = static_cast<double>(failed_);
-  metrics[name_ + "/seconds"] =
-      std::chrono::duration<double>(out.clock().now() - began_).count();
+  metrics[name_ + "/seconds"] = std::chrono::duration<double>(out.clock().now() - began_).count();
   out.measure(current_->version().step, std::move(metrics));
   current_ = nullptr;
   begin_next(out);

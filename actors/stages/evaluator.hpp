@@ -1,8 +1,9 @@
 #pragma once
-// Evaluator: stands beside the flow. Generates answers to the questions of a dataset with the weights
-// of a version, judges them, and reports the mean scores under that version's step. Its samples are
-// not admitted and not accounted. Evaluates the first version it sees, every `every` steps, and the
-// last one (without a weights edge: the model as it was loaded, once). A version that comes while it is busy waits if it is one of these, else is passed over.
+// Evaluator: stands beside the flow. Generates answers to the questions of a dataset with the
+// weights of a version, judges them, and reports the mean scores under that version's step. Its
+// samples are not admitted and not accounted. Evaluates the first version it sees, every `every`
+// steps, and the last one (without a weights edge: the model as it was loaded, once). A version
+// that comes while it is busy waits if it is one of these, else is passed over.
 #include <deque>
 #include <memory>
 #include <unordered_map>
@@ -30,8 +31,7 @@ class Evaluator final : public runtime::Stage {
   void on_message(runtime::InPort, Envelope, runtime::Outbox&) override {}
   void on_start(runtime::Outbox& out) override;
   void on_latest(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
-  void on_done(runtime::Ticket ticket, runtime::EngineResult result,
-               runtime::Outbox& out) override;
+  void on_done(runtime::Ticket ticket, runtime::EngineResult result, runtime::Outbox& out) override;
   void on_drain(runtime::Outbox&) override;
   void on_end(runtime::Outbox& out) override;
 

@@ -1,8 +1,8 @@
 #pragma once
-// Generator: turns an admitted prompt into `group_size` samples on a generation engine. Samples leave
-// as they end; the prompt is settled with its last one. Weights announced on `weights` are used from
-// the next token on. The seed of a sample derives from its identity, so the same sample is made
-// again after a restart.
+// Generator: turns an admitted prompt into `group_size` samples on a generation engine. Samples
+// leave as they end; the prompt is settled with its last one. Weights announced on `weights` are
+// used from the next token on. The seed of a sample derives from its identity, so the same sample
+// is made again after a restart.
 #include <memory>
 #include <unordered_map>
 
@@ -22,8 +22,7 @@ class Generator final : public runtime::Stage {
   void on_message(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_latest(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_refill(const Envelope& prompt, const SampleId& sample, runtime::Outbox& out) override;
-  void on_done(runtime::Ticket ticket, runtime::EngineResult result,
-               runtime::Outbox& out) override;
+  void on_done(runtime::Ticket ticket, runtime::EngineResult result, runtime::Outbox& out) override;
 
  private:
   struct Job {

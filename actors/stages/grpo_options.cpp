@@ -12,7 +12,8 @@ graphs::Contract grpo_contract() {
       .accounts_groups()
       .learns()
       .uses_model("the model it trains")
-      .option("prompts_per_step", OptionType::Integer, 16, "groups that one optimizer step consumes")
+      .option("prompts_per_step", OptionType::Integer, 16,
+              "groups that one optimizer step consumes")
       .range(1, 65536)
       .option("learning_rate", OptionType::Real, 1e-6, "peak learning rate of AdamW")
       .range(0.0, 1.0)
@@ -30,7 +31,8 @@ graphs::Contract grpo_contract() {
       .at_least(0.0)
       .option("clip_high", OptionType::Real, 0.2, "upper clip: ratios above 1 + clip_high")
       .at_least(0.0)
-      .option("dual_clip", OptionType::Real, "bound c of the loss for negative advantages (verl: 3)")
+      .option("dual_clip", OptionType::Real,
+              "bound c of the loss for negative advantages (verl: 3)")
       .more_than(1.0)
       .option("delta", OptionType::Real, "bound of the unclipped ratio (two-sided clipping)")
       .more_than(1.0)

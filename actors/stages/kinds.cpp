@@ -33,10 +33,12 @@ void KindRegistry::add_verifier(graphs::ContractBuilder builder, VerifierMaker m
       .range(0, 100);
   graphs::Contract made = builder;
   verifiers_->emplace(made.kind, maker);
-  kinds_.add(std::move(made), [maker](const StageContext& context) -> Result<std::unique_ptr<Stage>> {
-    TROUPE_ASSIGN(auto verifier, maker(context));
-    return std::unique_ptr<Stage>(std::make_unique<VerifierStage>(context, std::move(verifier)));
-  });
+  kinds_.add(std::move(made),
+             [maker](const StageContext& context) -> Result<std::unique_ptr<Stage>> {
+               TROUPE_ASSIGN(auto verifier, maker(context));
+               return std::unique_ptr<Stage>(
+                   std::make_unique<VerifierStage>(context, std::move(verifier)));
+             });
 }
 
 namespace {
@@ -119,17 +121,16 @@ void register_generator(KindRegistry& kinds) {
 }
 
 void register_verifiers(KindRegistry& kinds) {
-  kinds.add_verifier(
-      contract("verifier.math")
-          .doc("1 when the completion's answer equals the gold answer, as numbers")
-          .option("extract", OptionType::String, "any", "where the answer stands")
-          .choices({"any", "boxed", "hash", "last_number", "answer_tag"}),
-      MathVerifier::make);
+  kinds.add_verifier(contract("verifier.math")
+                         .doc("1 when the completion's answer equals the gold answer, as numbers")
+                         .option("extract", OptionType::String, "any", "where the answer stands")
+                         .choices({"any", "boxed", "hash", "last_number", "answer_tag"}),
+                     MathVerifier::make);
   kinds.add_verifier(contract("verifier.format")
                          .doc("1 when the completion has the form that the rule asks for")
                          .option("rule", OptionType::String, "think_answer", "which form")
-                         .choices({"finished", "think_answer", "think_answer_inline", "tag_count", "or1_format",
-                                   "boxed"}),
+                         .choices({"finished", "think_answer", "think_answer_inline", "tag_count",
+                                   "or1_format", "boxed"}),
                      FormatVerifier::make);
 }
 
@@ -157,8 +158,8 @@ void register_evaluator(KindRegistry& kinds) {
           .range(0.0, 100.0)
           .option("max_sequences", OptionType::Integer, 64, "completions decoded together")
           .range(1, 65536),
-      [verifiers = kinds.verifiers()](const StageContext& context)
-          -> Result<std::unique_ptr<Stage>> {
+      [verifiers =
+           kinds.verifiers()](const StageContext& context) -> Result<std::unique_ptr<Stage>> {
         StageContext data = context;
         data.stage = &context.plan->stage(context.option("questions").as_string());
         TROUPE_ASSIGN(auto questions, open_dataset(data));

@@ -23,7 +23,8 @@ Result<std::unique_ptr<runtime::Stage>> GrpoLearner::make(const runtime::StageCo
   stage->rate_ = context.option("learning_rate").as_real();
   stage->schedule_ = context.option("schedule").as_string();
   stage->warmup_ = static_cast<std::uint64_t>(context.option("warmup_steps").as_int());
-  stage->prompts_per_step_ = static_cast<std::uint64_t>(context.option("prompts_per_step").as_int());
+  stage->prompts_per_step_ =
+      static_cast<std::uint64_t>(context.option("prompts_per_step").as_int());
   stage->mask_truncated_ = context.option("truncated").as_string() == "mask";
   stage->steps_ = run.steps;
   stage->checkpoint_every_ = run.checkpoint_every;
@@ -79,7 +80,8 @@ void GrpoLearner::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
 
 double GrpoLearner::learning_rate(std::uint32_t step) const {
   const double warm =
-      warmup_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(warmup_));
+      warmup_ == 0 ? 1.0
+                   : std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(warmup_));
   if (schedule_ == "constant" || steps_ == 0) return rate_ * warm;
   const double done = std::min(1.0, static_cast<double>(step) / static_cast<double>(steps_));
   if (schedule_ == "linear") return rate_ * warm * (1.0 - done);
@@ -96,13 +98,13 @@ void GrpoLearner::on_batch(std::uint32_t step, const std::vector<GroupId>& group
   step_began_ = out.clock().now();
   model::TrainingBatch batch = make_batch(groups);
   step_ticket_ = out.start();
-  engine_->step(std::move(batch), [done = out.completion(step_ticket_)](
-                                      Result<model::StepReport> report) {
-    if (report.ok())
-      done(std::any(std::move(*report)));
-    else
-      done(report.error());
-  });
+  engine_->step(std::move(batch),
+                [done = out.completion(step_ticket_)](Result<model::StepReport> report) {
+                  if (report.ok())
+                    done(std::any(std::move(*report)));
+                  else
+                    done(report.error());
+                });
 }
 
 model::TrainingBatch GrpoLearner::make_batch(const std::vector<GroupId>& ids) {
@@ -255,9 +257,8 @@ void GrpoLearner::leave_over(Outbox& out) {
   for (auto& [id, group] : waiting_) {
     std::vector<runtime::EndedSample> ended;
     for (std::size_t i = 0; i < group.samples.size(); ++i)
-      ended.push_back(
-          {group.samples[i].id, End::LeftOver, "the run ended before a whole batch was there",
-           group.records[i]});
+      ended.push_back({group.samples[i].id, End::LeftOver,
+                       "the run ended before a whole batch was there", group.records[i]});
     out.end_group(group.envelope, std::move(ended));
   }
   waiting_.clear();

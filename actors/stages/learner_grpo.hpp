@@ -21,8 +21,7 @@ class GrpoLearner final : public runtime::Stage {
   void on_message(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_batch(std::uint32_t step, const std::vector<GroupId>& groups,
                 runtime::Outbox& out) override;
-  void on_done(runtime::Ticket ticket, runtime::EngineResult result,
-               runtime::Outbox& out) override;
+  void on_done(runtime::Ticket ticket, runtime::EngineResult result, runtime::Outbox& out) override;
   void on_save(std::uint32_t step, const std::filesystem::path& folder,
                runtime::Outbox& out) override;
   void on_end(runtime::Outbox& out) override;

@@ -14,8 +14,8 @@ Result<model::GenerationRequest> Prompting::request(const Prompt& prompt) const 
   }
   std::optional<std::string_view> system;
   if (!prompt.system.empty()) system = prompt.system;
-  TROUPE_ASSIGN(request.prompt, model::encode_prompt(prompt.prompt_template, *tokenizer,
-                                                     prompt.question, system));
+  TROUPE_ASSIGN(request.prompt,
+                model::encode_prompt(prompt.prompt_template, *tokenizer, prompt.question, system));
   TROUPE_ASSIGN(const model::StopRule stop, model::stop_rule(prompt.prompt_template, *tokenizer));
   request.stop_tokens = stop.tokens;
   return request;
@@ -56,9 +56,12 @@ std::string Prompting::finish(const Prompt& prompt, model::GeneratedSample& made
 
 Finish finish_of(model::FinishReason reason) {
   switch (reason) {
-    case model::FinishReason::Stop: return Finish::Stop;
-    case model::FinishReason::Length: return Finish::Length;
-    case model::FinishReason::Abort: return Finish::Abort;
+    case model::FinishReason::Stop:
+      return Finish::Stop;
+    case model::FinishReason::Length:
+      return Finish::Length;
+    case model::FinishReason::Abort:
+      return Finish::Abort;
   }
   return Finish::Abort;
 }

@@ -12,16 +12,15 @@ WeightedScorer::WeightedScorer(const runtime::StageContext& context) {
 
 void WeightedScorer::on_message(runtime::InPort, Envelope envelope, runtime::Outbox& out) {
   auto sample = decode_sample(envelope.payload);
-  if (!sample.ok())
-    return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
+  if (!sample.ok()) return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
   double reward = 0.0;
   for (const auto& [name, weight] : weights_) {
     const Verdict* verdict = nullptr;
     for (const Verdict& candidate : sample->verdicts) {
       if (candidate.component == name) verdict = &candidate;
     }
-    const bool has_score = verdict != nullptr && verdict->outcome == Outcome::Scored &&
-                           std::isfinite(verdict->score);
+    const bool has_score =
+        verdict != nullptr && verdict->outcome == Outcome::Scored && std::isfinite(verdict->score);
     if (has_score) {
       reward += weight * verdict->score;
       sample->reward_parts.push_back({name, verdict->score, weight});

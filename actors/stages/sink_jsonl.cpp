@@ -13,8 +13,7 @@ Result<std::unique_ptr<runtime::Stage>> JsonlSink::make(const runtime::StageCont
 
 void JsonlSink::on_message(runtime::InPort, Envelope envelope, runtime::Outbox& out) {
   auto sample = decode_sample(envelope.payload);
-  if (!sample.ok())
-    return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
+  if (!sample.ok()) return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
   nlohmann::ordered_json line = {{"id", to_string(sample->id)},
                                  {"task", sample->prompt.task},
                                  {"question", sample->prompt.question},

@@ -98,7 +98,8 @@ weights = { check_math = 1.0, check_finished = 0.1 }
 [stage.learn]
 kind = "learner.grpo"
 model = "policy"
-prompts_per_step = )" + std::to_string(shape.prompts_per_step) +
+prompts_per_step = )" +
+                     std::to_string(shape.prompts_per_step) +
                      R"(
 [stage.eval]
 kind = "evaluator"
@@ -112,9 +113,11 @@ max_new_tokens = 5
   if (shape.filter) text += "[stage.select]\nkind = \"filter.group\"\n";
   if (shape.observer) text += "[stage.log]\nkind = \"sink.jsonl\"\npath = \"/dev/null\"\n";
   const std::string last = shape.filter ? "reward -> select -> learn" : "reward -> learn";
-  text += "[graph]\nflow = [\n"
-          "  \"questions -> generate -> (check_math & check_finished) -> reward\",\n  \"" + last +
-          "\",\n  \"learn.weights ~> generate.weights\",\n  \"learn.weights ~> eval.weights\",\n";
+  text +=
+      "[graph]\nflow = [\n"
+      "  \"questions -> generate -> (check_math & check_finished) -> reward\",\n  \"" +
+      last +
+      "\",\n  \"learn.weights ~> generate.weights\",\n  \"learn.weights ~> eval.weights\",\n";
   if (shape.observer) text += "  \"reward -> log\",\n";
   const std::uint32_t capacity = shape.capacity_groups * shape.group_size;
   const std::string items = "capacity = \"" + std::to_string(capacity) + " samples\"\n";

@@ -69,8 +69,7 @@ void CafHost::post_after(Duration delay, runtime::Address to, runtime::Event eve
 
 void CafHost::stop() {
   if (system_->stopping.exchange(true, std::memory_order_acq_rel)) return;
-  for (auto& [address, actor] : system_->actors)
-    caf::anon_send_exit(actor, caf::exit_reason::kill);
+  for (auto& [address, actor] : system_->actors) caf::anon_send_exit(actor, caf::exit_reason::kill);
   // The host is the only holder of handles, so nothing keeps the actors alive now. The map itself
   // stays: a late post looks it up before it sees that the host is stopping.
   system_->system.await_all_actors_done();

@@ -30,8 +30,7 @@ Result<std::shared_ptr<const Dataset>> make_arithmetic(const runtime::StageConte
   const bool wants_held_out = context.option("split").as_string() == "held_out";
   const auto held_out_pairs = static_cast<std::uint64_t>(context.option("held_out_pairs").as_int());
   const auto seed = static_cast<std::uint64_t>(context.option("split_seed").as_int());
-  if (low > high)
-    return Error{ErrorCode::InvalidArgument, "low is above high", "Exchange them"};
+  if (low > high) return Error{ErrorCode::InvalidArgument, "low is above high", "Exchange them"};
   const auto n = static_cast<std::uint64_t>(high - low + 1);
   if (n > 2000)
     return Error{ErrorCode::InvalidArgument, "more than 2,000 numbers between low and high",

@@ -1,7 +1,7 @@
 #pragma once
-// DatasetStage: sends the rows of a dataset as prompts, `epochs` times (0: until the run ends), each
-// pass in an order of its own when shuffled. The order is a function of seed, stage and epoch alone,
-// so a resumed run finds its place again from the identities of prompts.
+// DatasetStage: sends the rows of a dataset as prompts, `epochs` times (0: until the run ends),
+// each pass in an order of its own when shuffled. The order is a function of seed, stage and epoch
+// alone, so a resumed run finds its place again from the identities of prompts.
 #include <vector>
 
 #include "actors/stages/dataset/dataset.hpp"

@@ -92,8 +92,8 @@ class SimulatedTraining final : public model::TrainingEngine {
         for (const auto& sample : group.samples) report.tokens += sample.tokens.size();
       }
       const Version before = weights_->version();
-      weights_ = std::make_shared<const SimulatedWeights>(
-          Version{before.incarnation, before.step + 1});
+      weights_ =
+          std::make_shared<const SimulatedWeights>(Version{before.incarnation, before.step + 1});
       report.version = weights_->version();
       report.weights = weights_;
       on_done(std::move(report));
@@ -141,8 +141,7 @@ Result<std::unique_ptr<model::GenerationEngine>> SimulatedEngines::generation(
 
 Result<std::unique_ptr<model::TrainingEngine>> SimulatedEngines::training(
     const std::string&, const model::TrainingConfig& config) {
-  return std::unique_ptr<model::TrainingEngine>(
-      std::make_unique<SimulatedTraining>(*this, config));
+  return std::unique_ptr<model::TrainingEngine>(std::make_unique<SimulatedTraining>(*this, config));
 }
 
 model::WeightsPtr SimulatedEngines::weights(const std::string& model, Version at_least) {
@@ -155,8 +154,7 @@ void SimulatedWorkers::run(std::function<runtime::EngineResult()> work, runtime:
   const bool fails = engines_.rng().uniform() < engines_.costs().work_failure;
   engines_.after()(engines_.draw(engines_.costs().work),
                    [work = std::move(work), done = std::move(done), fails] {
-                     if (fails)
-                       return done(Error{ErrorCode::Infra, "a simulated failure", ""});
+                     if (fails) return done(Error{ErrorCode::Infra, "a simulated failure", ""});
                      try {
                        done(work());
                      } catch (const std::exception& e) {

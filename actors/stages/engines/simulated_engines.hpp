@@ -17,10 +17,10 @@ namespace troupe::stages {
 using After = std::function<void(Duration, std::function<void()>)>;
 
 struct SimulatedCosts {
-  Duration token = std::chrono::milliseconds(2);           // of one sample
-  Duration step = std::chrono::milliseconds(500);          // of the optimizer
+  Duration token = std::chrono::milliseconds(2);   // of one sample
+  Duration step = std::chrono::milliseconds(500);  // of the optimizer
   Duration save = std::chrono::milliseconds(50);
-  Duration work = std::chrono::milliseconds(1);            // of a worker
+  Duration work = std::chrono::milliseconds(1);  // of a worker
   double spread = 0.9;  // every duration is drawn uniformly from 1 - spread to 1 + spread of it
   double generation_failure = 0.0;  // probability that a request fails
   double work_failure = 0.0;        // probability that work fails as if it had thrown

@@ -1,6 +1,6 @@
 #pragma once
-// ThreadWorkers: a small pool of threads for short pure work. Threads are made at once and joined by
-// the destructor, which first finishes what was begun and drops what was not.
+// ThreadWorkers: a small pool of threads for short pure work. Threads are made at once and joined
+// by the destructor, which first finishes what was begun and drops what was not.
 #include <condition_variable>
 #include <deque>
 #include <mutex>

@@ -1,6 +1,6 @@
 #pragma once
-// verifier.math: 1 when the completion's final answer equals the gold answer, else 0; unscorable when
-// the gold answer is not a number. Rules: answer.hpp.
+// verifier.math: 1 when the completion's final answer equals the gold answer, else 0; unscorable
+// when the gold answer is not a number. Rules: answer.hpp.
 #include <memory>
 
 #include "actors/runtime/stage.hpp"

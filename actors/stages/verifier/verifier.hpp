@@ -1,7 +1,7 @@
 #pragma once
 // Verifier: judges one sample. A pure function: no state between samples, no clock, no disk; called
-// on several threads at once. What it throws is a failure of the verifier (infra_error), retried and
-// never taken for a wrong answer. VerifierStage (verifier_stage.hpp) runs it, with timeout and
+// on several threads at once. What it throws is a failure of the verifier (infra_error), retried
+// and never taken for a wrong answer. VerifierStage (verifier_stage.hpp) runs it, with timeout and
 // retries.
 #include <string>
 #include <string_view>

@@ -19,8 +19,7 @@ VerifierStage::VerifierStage(const runtime::StageContext& context,
 
 void VerifierStage::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
   auto sample = decode_sample(envelope.payload);
-  if (!sample.ok())
-    return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
+  if (!sample.ok()) return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
   begin({std::move(envelope), std::make_shared<const Sample>(std::move(*sample)), 0}, out);
 }
 
@@ -43,8 +42,7 @@ void VerifierStage::on_done(Ticket ticket, EngineResult result, Outbox& out) {
   jobs_.erase(it);
   Verdict verdict = result.ok() ? std::any_cast<Verdict>(std::move(*result))
                                 : infra_error(result.error().message);
-  const bool failed =
-      verdict.outcome == Outcome::InfraError || verdict.outcome == Outcome::Timeout;
+  const bool failed = verdict.outcome == Outcome::InfraError || verdict.outcome == Outcome::Timeout;
   if (failed && job.attempts <= retries_) return begin(std::move(job), out);
   conclude(std::move(job), std::move(verdict), out);
 }

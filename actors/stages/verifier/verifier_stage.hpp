@@ -1,8 +1,8 @@
 #pragma once
 // VerifierStage: runs a Verifier on the workers. At most `workers` samples are judged at once, each
 // for at most `timeout`; a timeout or a failure is tried again `retries` times and then becomes the
-// verdict (outcome timeout or infra_error), which the scorer turns into "no reward". The sample goes
-// on with the verdict added under the stage's name.
+// verdict (outcome timeout or infra_error), which the scorer turns into "no reward". The sample
+// goes on with the verdict added under the stage's name.
 #include <memory>
 #include <unordered_map>
 
@@ -18,8 +18,7 @@ class VerifierStage final : public runtime::Stage {
 
   bool ready(runtime::InPort) const override { return jobs_.size() < workers_max_; }
   void on_message(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
-  void on_done(runtime::Ticket ticket, runtime::EngineResult result,
-               runtime::Outbox& out) override;
+  void on_done(runtime::Ticket ticket, runtime::EngineResult result, runtime::Outbox& out) override;
   void on_timer(runtime::TimerId timer, runtime::Outbox& out) override;
 
  private:
