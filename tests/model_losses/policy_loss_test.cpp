@@ -1,6 +1,9 @@
 // Properties of the losses that finite differences do not see.
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <string>
 
 #include "model/losses/names.hpp"
 #include "tests/catch.hpp"
@@ -303,4 +306,17 @@ TEST_CASE("names_and_enumerations_belong_together") {
   CHECK(advantage_scale("none") == AdvantageScale::None);
   CHECK(advantage_scale("batch") == AdvantageScale::Batch);
   CHECK(policy_loss_form_names().size() == 6);
+}
+
+TEST_CASE("every_name_of_a_loss_option_is_explained_in_docs_losses") {
+  std::ifstream file(TROUPE_SOURCE_DIR "/docs/losses.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  REQUIRE_FALSE(page.empty());
+  for (const auto names : {policy_loss_form_names(), reduction_names(), kl_estimator_names(),
+                           mismatch_level_names(), advantage_scale_names()}) {
+    for (const std::string_view name : names) {
+      INFO(name);
+      CHECK(page.find("| `" + std::string(name) + "` |") != std::string::npos);
+    }
+  }
 }

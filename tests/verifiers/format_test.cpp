@@ -1,6 +1,9 @@
 // Format rules and the conventions of other trainers.
+#include <fstream>
+#include <iterator>
 #include <string>
 
+#include "actors/stages/verifier/answer.hpp"
 #include "actors/stages/verifier/format.hpp"
 #include "actors/stages/verifier/gsm8k_rules.hpp"
 #include "tests/catch.hpp"
@@ -107,4 +110,21 @@ TEST_CASE("other_trainers_extraction_is_reproduced") {
   CHECK_FALSE(gsm8k_extract("#### $18", Gsm8kRule::Last));
   CHECK(gsm8k_extract("a 5 b 18.", Gsm8kRule::Flexible) == "18.");
   CHECK_FALSE(gsm8k_extract("no idea.", Gsm8kRule::Flexible));
+}
+
+TEST_CASE("every_rule_and_form_is_explained_in_docs_verifiers") {
+  std::ifstream file(TROUPE_SOURCE_DIR "/docs/verifiers.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  REQUIRE_FALSE(page.empty());
+  for (const std::string_view name : {"any", "boxed", "hash", "last_number", "answer_tag"}) {
+    INFO(name);
+    CHECK(answer_form(name));
+    CHECK(page.find("| `" + std::string(name) + "` |") != std::string::npos);
+  }
+  for (const std::string_view name :
+       {"finished", "think_answer", "think_answer_inline", "boxed", "tag_count", "or1_format"}) {
+    INFO(name);
+    CHECK(format_rule(name));
+    CHECK(page.find("| `" + std::string(name) + "` |") != std::string::npos);
+  }
 }

@@ -1,5 +1,5 @@
-// Megabytes that were written to hurt. No time is asserted here: code that takes quadratic time over
-// these texts needs hours, and the test's time limit ends it.
+// Megabytes that were written to hurt. No time is asserted here: code that takes quadratic time
+// over these texts needs hours, and the time limit of the test ends it.
 #include <string>
 #include <vector>
 
