@@ -91,7 +91,8 @@ TEST_CASE("damaged_event_files_are_errors_and_never_crashes") {
 TEST_CASE("metrics_are_json_lines_and_tensorboard_scalars") {
   TemporaryFolder folder;
   StandingClock clock;
-  auto writer = MetricsWriter::open(real_disk(), clock, folder / "metrics.jsonl", folder / "events");
+  auto writer =
+      MetricsWriter::open(real_disk(), clock, folder / "metrics.jsonl", folder / "events");
   REQUIRE_OK(writer);
   REQUIRE_OK(writer->write(1, {{"reward/mean", 0.25}, {"loss", -1.5}}));
   clock.advance(std::chrono::seconds(2));
