@@ -105,7 +105,7 @@ struct SampleLog::State {
   SampleLogOptions options;
   std::uint32_t next_segment = 1;
   std::unique_ptr<DiskFile> file;  // nothing: the next write starts a segment
-  std::uint64_t file_bytes = 0;
+  std::uint64_t file_bytes = 0;    // of `file`
   std::string buffer;
   bool refused = false;  // by the disk, at the last try
 
@@ -115,15 +115,18 @@ struct SampleLog::State {
     refused = !written.ok();
     // Part of the buffer may be in the file: whatever follows goes to a segment of its own, so
     // that a torn line stays the last one of its file.
-    if (refused) file.reset();
+    if (refused) close();
     return written;
+  }
+  void close() {
+    file.reset();
+    file_bytes = 0;
   }
   Result<void> write_buffer() {
     if (!file) {
       const fs::path path = folder / fmt::format("{}{:06}{}", kPrefix, next_segment, kSuffix);
       TROUPE_ASSIGN(file, disk->create(path));
       ++next_segment;
-      file_bytes = 0;
     }
     TROUPE_TRY(file->write(std::string_view(buffer)));
     TROUPE_TRY(file->flush());
@@ -159,10 +162,10 @@ Result<void> SampleLog::write(const SampleLine& line) {
   append_line(state.buffer, line, state.options.text_bytes);
   // After a refusal only flush() and a full buffer ask the disk again.
   if (state.buffer.size() >= kWriteBytes && !state.refused) TROUPE_TRY(state.flush());
-  if (state.file && state.file_bytes + state.buffer.size() >= state.options.segment_bytes) {
+  if (state.file_bytes + state.buffer.size() >= state.options.segment_bytes && !state.refused) {
     TROUPE_TRY(state.flush());
     TROUPE_TRY(state.file->sync());
-    state.file.reset();
+    state.close();
   }
   return {};
 }
