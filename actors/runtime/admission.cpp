@@ -42,14 +42,18 @@ std::optional<std::vector<GroupId>> Admission::take_batch() {
   const std::uint64_t batch = rules_.prompts_per_step;
   if (batch == 0 || training_ || ready_count_ < batch) return std::nullopt;
   std::vector<GroupId> groups;
-  // Versions ascend with admission numbers, so deadlines do too: the oldest come first, and one
-  // that must be in this step and is not ready holds the step back.
+  // Versions ascend with admission numbers, so deadlines do too. The nearest deadlines are taken
+  // first, of those that are ready; what is left must still fit into the steps until its deadline,
+  // or this step waits for one of them.
+  std::uint64_t left = 0;
   for (const auto& [number, group] : by_number_) {
     const Live& live = live_.at(group);
     const std::uint64_t deadline = live.version + rules_.max_staleness;
     TROUPE_ASSERT(deadline >= taken_steps_, "a group outlived its deadline: " + to_string(group));
-    if (live.ready && groups.size() < batch) groups.push_back(group);
-    if (!live.ready && deadline <= taken_steps_) return std::nullopt;
+    if (live.ready && groups.size() < batch)
+      groups.push_back(group);
+    else if (++left > (deadline - taken_steps_) * batch)
+      return std::nullopt;
   }
   if (groups.size() < batch) return std::nullopt;
   for (const GroupId& group : groups) {

@@ -6,7 +6,8 @@
 //     starts from version v + max_staleness at the latest (its deadline);
 //   * so at most (v + max_staleness + 1) * prompts_per_step groups may have been let in that are
 //     consumed or may still be: the steps 0 .. v + max_staleness have room for exactly those;
-//   * a step takes the groups with the nearest deadlines and waits while one of them is unfinished.
+//   * a step takes, of the groups that are ready, those with the nearest deadlines, and waits when
+//     those left over would not fit into the steps until their deadlines.
 //
 // A group that is filtered or fails frees its place. Without a learner only `groups_in_flight_max`
 // limits admission. Plain and deterministic; owned by the coordinator; not thread-safe.
