@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,9 @@ struct GenerationRequest {
                                      // prompt and the weights, never on what else is in the batch
   SamplingOptions sampling;
   std::vector<Token> stop_tokens;    // a stop token ends a sample and is its last token
+  /// Asked after every token with the sample's tokens so far; true ends it like a stop token. Pure
+  /// and quick: it runs on the engine's thread. Empty: never. For texts that no one token is.
+  std::function<bool(std::span<const Token>)> stop_when;
 };
 
 /// Tokens [first, next span's first) were produced by this version.

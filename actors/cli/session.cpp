@@ -55,7 +55,6 @@ class Narrator {
     if (quiet_) return;
     if (!stage.empty()) {
       if (const auto it = metrics.find(stage + "/accuracy"); it != metrics.end()) {
-        state_.accuracy = it->second;
         writer_.line(
             fmt::format("{}: accuracy {:.1f} % at step {}", stage, 100 * it->second, step));
       }

@@ -7,6 +7,7 @@ using runtime::Outbox;
 Result<std::unique_ptr<runtime::Stage>> Generator::make(const runtime::StageContext& context) {
   std::unique_ptr<Generator> stage(new Generator(*context.engines));
   stage->model_name_ = context.option("model").as_string();
+  stage->name_ = context.stage->name;
   stage->seed_ = context.seed();
   stage->group_size_ = static_cast<std::uint32_t>(context.option("group_size").as_int());
   stage->sampling_.temperature = context.option("temperature").as_real();
@@ -33,7 +34,21 @@ void Generator::on_start(Outbox&) {
   engine_->set_weights(engines_.weights(model_name_, Version{}));
 }
 
-void Generator::on_latest(runtime::InPort, Envelope envelope, Outbox&) {
+void Generator::report(std::uint32_t step, Outbox& out) {
+  const model::GenerationStats now = engine_->stats();
+  const double busy = now.busy_seconds - reported_.busy_seconds;
+  const auto tokens = static_cast<double>(now.generated_tokens - reported_.generated_tokens);
+  const auto decodes = static_cast<double>(now.decode_steps - reported_.decode_steps);
+  reported_ = now;
+  if (tokens == 0 || busy <= 0) return;
+  out.measure(step, {{name_ + "/busy_s", busy},
+                     {name_ + "/tokens", tokens},
+                     {name_ + "/tokens_per_s", tokens / busy},
+                     {name_ + "/sequences_mean", decodes > 0 ? tokens / decodes : 0.0}});
+}
+
+void Generator::on_latest(runtime::InPort, Envelope envelope, Outbox& out) {
+  report(envelope.version.step, out);
   auto announcement = decode_weights(envelope.payload);
   if (!announcement.ok()) throw std::runtime_error(announcement.error().message);
   auto weights = engines_.weights(announcement->model, announcement->version);

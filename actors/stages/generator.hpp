@@ -35,9 +35,12 @@ class Generator final : public runtime::Stage {
   };
   void submit(Envelope input, Prompt prompt, std::vector<SampleId> samples, bool refill,
               runtime::Outbox& out);
+  /// The engine's work since the weights before: what the samples of this step cost.
+  void report(std::uint32_t step, runtime::Outbox& out);
   void emit(Job& job, model::GeneratedSample made, runtime::Outbox& out);
 
-  std::string model_name_;
+  std::string name_, model_name_;
+  model::GenerationStats reported_;
   EngineSet& engines_;
   Prompting prompting_;
   std::unique_ptr<model::GenerationEngine> engine_;

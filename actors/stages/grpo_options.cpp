@@ -1,8 +1,18 @@
 #include "actors/stages/grpo_options.hpp"
 
+#include "model/losses/names.hpp"
+
 namespace troupe::stages {
 
 using graphs::OptionType;
+
+namespace {
+
+std::vector<std::string> names(std::span<const std::string_view> views) {
+  return {views.begin(), views.end()};
+}
+
+}  // namespace
 
 graphs::Contract grpo_contract() {
   graphs::ContractBuilder builder = graphs::contract("learner.grpo");
@@ -22,10 +32,11 @@ graphs::Contract grpo_contract() {
       .option("warmup_steps", OptionType::Integer, 0, "steps of linear warm-up")
       .range(0, 1e9)
       .option("loss", OptionType::String, "clipped", "form of the objective per token")
-      .choices({"clipped", "sequence", "gspo", "cispo", "sapo", "gpg"})
+      .choices(names(model::policy_loss_form_names()))
       .option("reduction", OptionType::String, "token_mean", "how token losses become one number")
-      .choices({"token_mean", "seq_mean_token_mean", "seq_mean_token_sum", "dr_grpo", "token_sum"})
-      .option("length_norm", OptionType::Real, 1.0, "L_max of reduction dr_grpo")
+      .choices(names(model::reduction_names()))
+      .option("length_norm", OptionType::Real,
+              "L_max of reduction dr_grpo; left out: the generator's max_new_tokens")
       .more_than(0.0)
       .option("clip_low", OptionType::Real, 0.2, "lower clip: ratios below 1 - clip_low")
       .at_least(0.0)
@@ -39,16 +50,16 @@ graphs::Contract grpo_contract() {
       .option("cispo_cap", OptionType::Real, 5.0, "absolute cap of the weight of loss cispo")
       .more_than(0.0)
       .option("scale_rewards", OptionType::String, "group", "by what advantages are divided")
-      .choices({"group", "batch", "none"})
+      .choices(names(model::advantage_scale_names()))
       .option("advantage_epsilon", OptionType::Real, 1e-6, "added to the standard deviation")
       .at_least(0.0)
       .option("reference", OptionType::Model, "model for the KL term, a [model.X] with `from`")
       .option("kl_coefficient", OptionType::Real, 0.0, "weight beta of the KL term; 0: none")
       .at_least(0.0)
       .option("kl_estimator", OptionType::String, "k3", "estimator of the KL term")
-      .choices({"k1", "k2", "k3", "abs"})
+      .choices(names(model::kl_estimator_names()))
       .option("mismatch", OptionType::String, "none", "importance weights against the rollout")
-      .choices({"none", "token", "sequence"})
+      .choices(names(model::mismatch_level_names()))
       .option("mismatch_high", OptionType::Real, 2.0, "upper bound of those weights")
       .more_than(0.0)
       .option("mismatch_low", OptionType::Real, "with it, weights outside the bounds become 0")
@@ -72,37 +83,12 @@ graphs::Contract grpo_contract() {
 
 model::AdvantageOptions advantage_options(const graphs::StagePlan& stage) {
   model::AdvantageOptions options;
-  const std::string& scale = stage.option("scale_rewards").as_string();
-  options.scale = scale == "group"   ? model::AdvantageScale::Group
-                  : scale == "batch" ? model::AdvantageScale::Batch
-                                     : model::AdvantageScale::None;
+  options.scale = *model::advantage_scale(stage.option("scale_rewards").as_string());
   options.epsilon = stage.option("advantage_epsilon").as_real();
   return options;
 }
 
 Result<model::TrainingConfig> training_config(const graphs::StagePlan& stage) {
-  using model::KlEstimator;
-  using model::MismatchLevel;
-  using model::PolicyLossForm;
-  using model::Reduction;
-  static const std::map<std::string, PolicyLossForm> forms = {
-      {"clipped", PolicyLossForm::Clipped}, {"sequence", PolicyLossForm::Sequence},
-      {"gspo", PolicyLossForm::Gspo},       {"cispo", PolicyLossForm::Cispo},
-      {"sapo", PolicyLossForm::Sapo},       {"gpg", PolicyLossForm::Gpg}};
-  static const std::map<std::string, Reduction> reductions = {
-      {"token_mean", Reduction::TokenMean},
-      {"seq_mean_token_mean", Reduction::SeqMeanTokenMean},
-      {"seq_mean_token_sum", Reduction::SeqMeanTokenSum},
-      {"dr_grpo", Reduction::SeqMeanTokenSumNorm},
-      {"token_sum", Reduction::TokenSum}};
-  static const std::map<std::string, KlEstimator> estimators = {{"k1", KlEstimator::K1},
-                                                                {"k2", KlEstimator::K2},
-                                                                {"k3", KlEstimator::K3},
-                                                                {"abs", KlEstimator::Abs}};
-  static const std::map<std::string, MismatchLevel> levels = {
-      {"none", MismatchLevel::None},
-      {"token", MismatchLevel::Token},
-      {"sequence", MismatchLevel::Sequence}};
   const auto real = [&](std::string_view name) { return stage.option(name).as_real(); };
   const auto text = [&](std::string_view name) { return stage.option(name).as_string(); };
 
@@ -115,17 +101,17 @@ Result<model::TrainingConfig> training_config(const graphs::StagePlan& stage) {
   config.micro_batch_tokens =
       static_cast<std::uint32_t>(stage.option("micro_batch_tokens").as_int());
   model::PolicyLossOptions& loss = config.loss;
-  loss.form = forms.at(text("loss"));
-  loss.reduction = reductions.at(text("reduction"));
-  loss.length_norm = real("length_norm");
+  loss.form = *model::policy_loss_form(text("loss"));
+  loss.reduction = *model::reduction(text("reduction"));
+  if (stage.has("length_norm")) loss.length_norm = real("length_norm");
   loss.clip_low = real("clip_low");
   loss.clip_high = real("clip_high");
   if (stage.has("dual_clip")) loss.dual_clip = real("dual_clip");
   if (stage.has("delta")) loss.delta = real("delta");
   loss.cispo_cap = real("cispo_cap");
   loss.kl_coefficient = real("kl_coefficient");
-  loss.kl = estimators.at(text("kl_estimator"));
-  loss.mismatch.level = levels.at(text("mismatch"));
+  loss.kl = *model::kl_estimator(text("kl_estimator"));
+  loss.mismatch.level = *model::mismatch_level(text("mismatch"));
   loss.mismatch.high = real("mismatch_high");
   if (stage.has("mismatch_low")) {
     loss.mismatch.low = real("mismatch_low");

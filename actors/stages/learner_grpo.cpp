@@ -30,14 +30,16 @@ Result<std::unique_ptr<runtime::Stage>> GrpoLearner::make(const runtime::StageCo
   stage->checkpoint_every_ = run.checkpoint_every;
   stage->step_ = stage->saved_step_ = context.start_version.step;
   stage->advantage_ = advantage_options(*context.stage);
+  TROUPE_ASSIGN(model::TrainingConfig config, training_config(*context.stage));
   if (context.plan->gate) {
     const graphs::StagePlan& generator = context.plan->stages[context.plan->gate->stage];
+    if (generator.has("max_new_tokens") && !context.stage->has("length_norm"))
+      config.loss.length_norm = generator.option("max_new_tokens").as_real();
     if (generator.has("temperature")) {
       const double temperature = generator.option("temperature").as_real();
       if (temperature > 0) stage->temperature_ = temperature;
     }
   }
-  TROUPE_ASSIGN(model::TrainingConfig config, training_config(*context.stage));
   config.incarnation = context.start_version.incarnation;
   config.resume_step = context.start_version.step;
   if (context.stage->has("reference")) {
@@ -199,6 +201,10 @@ void GrpoLearner::finish_step(model::StepReport report, Outbox& out) {
   metrics["policy_drift/mean"] = report.policy_drift;
   metrics["time/learner_s"] =
       std::chrono::duration<double>(out.clock().now() - step_began_).count();
+  if (last_step_done_ != TimePoint{})
+    metrics["time/step_s"] =
+        std::chrono::duration<double>(out.clock().now() - last_step_done_).count();
+  last_step_done_ = out.clock().now();
   metrics["time/forward_s"] = report.forward_seconds;
   metrics["time/backward_s"] = report.backward_seconds;
   metrics["time/optimizer_s"] = report.optimizer_seconds;

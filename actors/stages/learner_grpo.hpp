@@ -53,7 +53,7 @@ class GrpoLearner final : public runtime::Stage {
   std::unordered_map<GroupId, Waiting> waiting_;
   std::vector<Waiting> training_;   // groups of the step under way
   runtime::Metrics batch_metrics_;  // what was known before the step began
-  TimePoint step_began_{};
+  TimePoint step_began_{}, last_step_done_{};
   runtime::Ticket step_ticket_ = 0, save_ticket_ = 0;
   std::uint32_t step_ = 0, saved_step_ = 0, saving_step_ = 0;
   int skipped_in_a_row_ = 0;

@@ -18,39 +18,39 @@ Result<model::GenerationRequest> Prompting::request(const Prompt& prompt) const 
                 model::encode_prompt(prompt.prompt_template, *tokenizer, prompt.question, system));
   TROUPE_ASSIGN(const model::StopRule stop, model::stop_rule(prompt.prompt_template, *tokenizer));
   request.stop_tokens = stop.tokens;
+  const std::vector<std::string> strings = strings_of(prompt);
+  if (strings.empty()) return request;
+  std::size_t longest = 0;
+  for (const std::string& text : strings) longest = std::max(longest, text.size());
+  request.stop_when = [tokenizer = tokenizer, strings,
+                       longest](std::span<const model::Token> made) {
+    // A token is at least one byte, so no more than `longest` of them can make up a stop string.
+    const std::string tail =
+        tokenizer->decode_bytes(made.last(std::min(made.size(), longest)), true);
+    return std::any_of(strings.begin(), strings.end(), [&](const std::string& text) {
+      return tail.find(text) != std::string::npos;
+    });
+  };
   return request;
 }
 
-std::string Prompting::finish(const Prompt& prompt, model::GeneratedSample& made) const {
-  if (!tokenizer) return std::string(made.tokens.begin(), made.tokens.end());
+std::vector<std::string> Prompting::strings_of(const Prompt& prompt) const {
   std::vector<std::string> strings = stop_strings;
   if (auto stop = model::stop_rule(prompt.prompt_template, *tokenizer); stop.ok())
     strings.insert(strings.end(), stop->strings.begin(), stop->strings.end());
+  return strings;
+}
+
+std::string Prompting::finish(const Prompt& prompt, const model::GeneratedSample& made) const {
+  if (!tokenizer) return std::string(made.tokens.begin(), made.tokens.end());
   std::string text = tokenizer->decode(made.tokens, true);
+  // The last token may bring more than the end of a stop string: the reader sees none of it.
   std::size_t end = std::string::npos;
-  for (const std::string& stop : strings) {
+  for (const std::string& stop : strings_of(prompt)) {
     if (const auto at = text.find(stop); at != std::string::npos)
       end = std::min(end, at + stop.size());
   }
-  if (end == std::string::npos) return text;
-  // The shortest prefix of tokens that reads at least as far: by bisection, since a longer prefix
-  // never reads shorter.
-  std::size_t low = 0, high = made.tokens.size();
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    const std::span prefix(made.tokens.data(), middle);
-    if (tokenizer->decode(prefix, true).size() >= end)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  if (low < made.tokens.size()) {
-    made.tokens.resize(low);
-    made.logprobs.resize(low);
-    while (made.versions.size() > 1 && made.versions.back().first >= low) made.versions.pop_back();
-  }
-  made.finish = model::FinishReason::Stop;
-  text.resize(end);
+  if (end != std::string::npos) text.resize(end);
   return text;
 }
 

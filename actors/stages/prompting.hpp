@@ -11,14 +11,18 @@
 
 namespace troupe::stages {
 
-struct Prompting {
+class Prompting {
+ public:
   std::shared_ptr<const model::Tokenizer> tokenizer;  // null: simulation, stand-in tokens
   std::vector<std::string> stop_strings;              // beside those of the template
 
-  /// Tokens and stop tokens; seeds and sampling are the caller's.
+  /// Tokens and what ends a completion; seeds and sampling are the caller's.
   Result<model::GenerationRequest> request(const Prompt& prompt) const;
-  /// Cuts the sample behind the first stop string, if it holds one, and says what it reads.
-  std::string finish(const Prompt& prompt, model::GeneratedSample& made) const;
+  /// What the sample reads, up to its stop string if it has one.
+  std::string finish(const Prompt& prompt, const model::GeneratedSample& made) const;
+
+ private:
+  std::vector<std::string> strings_of(const Prompt& prompt) const;
 };
 
 /// Of an engine's sample, in the words of messages.

@@ -316,7 +316,8 @@ void LlamaGeneration<T>::append(Sequence& s, Token token, float logprob) {
   const GenerationRequest& request = s.group->request;
   const auto& stops = request.stop_tokens;
   const std::int64_t length = static_cast<std::int64_t>(out.tokens.size());
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
+  if (std::find(stops.begin(), stops.end(), token) != stops.end() ||
+      (request.stop_when && request.stop_when(out.tokens))) {
     out.finish = FinishReason::Stop;
     s.finished = true;
   } else if (length >= request.sampling.max_new_tokens ||
