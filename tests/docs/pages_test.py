@@ -69,6 +69,13 @@ class Pages(unittest.TestCase):
                     if os.path.isdir(os.path.join(ROOT, "examples")):
                         self.assertTrue(os.path.exists(os.path.join(ROOT, path)), f"{page}: {path}")
 
+    def test_every_page_of_docs_can_be_reached_from_the_index(self):
+        with open(os.path.join(ROOT, "docs", "index.md"), encoding="utf-8") as file:
+            index = file.read()
+        for name in sorted(os.listdir(os.path.join(ROOT, "docs"))):
+            if name.endswith(".md") and name != "index.md":
+                self.assertIn(f"({name})", index, f"docs/index.md does not name {name}")
+
 
 if __name__ == "__main__":
     unittest.main()
