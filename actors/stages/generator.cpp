@@ -29,7 +29,8 @@ Result<std::unique_ptr<runtime::Stage>> Generator::make(const runtime::StageCont
   return std::unique_ptr<runtime::Stage>(std::move(stage));
 }
 
-void Generator::on_start(Outbox&) {
+void Generator::on_start(Outbox& out) {
+  began_ = out.clock().now();
   if (has_weights_edge_) return;  // the learner announces them
   engine_->set_weights(engines_.weights(model_name_, Version{}));
 }
@@ -129,6 +130,10 @@ void Generator::on_done(runtime::Ticket ticket, runtime::EngineResult result, Ou
 }
 
 void Generator::emit(Job& job, model::GeneratedSample made, Outbox& out) {
+  if (!std::exchange(first_sample_seen_, true)) {
+    const double seconds = std::chrono::duration<double>(out.clock().now() - began_).count();
+    out.measure(job.input.version.step, {{name_ + "/first_sample_s", seconds}});
+  }
   Sample sample;
   sample.id = job.samples.at(made.index);
   job.samples[made.index].sibling = 0xffff;  // has come

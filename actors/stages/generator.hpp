@@ -41,6 +41,8 @@ class Generator final : public runtime::Stage {
 
   std::string name_, model_name_;
   model::GenerationStats reported_;
+  TimePoint began_{};
+  bool first_sample_seen_ = false;
   EngineSet& engines_;
   Prompting prompting_;
   std::unique_ptr<model::GenerationEngine> engine_;

@@ -46,8 +46,9 @@ class MemoryRecorder final : public runtime::Recorder {
     staleness_max = std::max(staleness_max, metrics.at("staleness/max"));
     return {};
   }
-  Result<void> measured(const std::string&, std::uint32_t step, const runtime::Metrics&) override {
-    evaluated.push_back(step);
+  Result<void> measured(const std::string& stage, std::uint32_t step,
+                        const runtime::Metrics&) override {
+    if (stage == "eval") evaluated.push_back(step);
     return {};
   }
   Result<std::filesystem::path> begin_checkpoint(std::uint32_t step) override {
