@@ -7,7 +7,8 @@
 namespace troupe::model {
 namespace {
 
-constexpr std::int64_t kRowGrain = 8;  // rows below which a second thread does not pay
+// Rows below which a second thread does not pay.
+constexpr std::int64_t kNormGrain = 64, kRopeGrain = 32, kSwigluGrain = 8;
 
 /// Cuts one block of memory into aligned arrays; with a null base it only measures.
 class Carver {
@@ -69,13 +70,13 @@ void forward(const LlamaWeights<T>& weights, const std::int32_t* tokens,
   const HeadShape& heads = a.heads;
 
   float* x = tape.layer(0).input;
-  parallel_ranges(n, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(n, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
     kernel.embed(weights.at(a.embedding), tokens + begin, end - begin, hidden, x + begin * hidden);
   });
   // to = from + delta; normed = norm(to)
   const auto norm = [&](const float* from, const T* delta, std::int64_t weight, float* to,
                         float* rstd) {
-    parallel_ranges(n, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_ranges(n, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
       kernel.add_rmsnorm(from + begin * hidden, delta ? delta + begin * hidden : nullptr,
                          weights.at(weight), a.epsilon, end - begin, hidden, to + begin * hidden,
                          tape.normed + begin * hidden, rstd + begin);
@@ -87,7 +88,7 @@ void forward(const LlamaWeights<T>& weights, const std::int32_t* tokens,
     const LayerTape<T>& l = tape.layer(i);
     norm(x, i > 0 ? tape.delta : nullptr, at.attention_norm, l.input, l.input_rstd);
     linear(tape.normed, weights.at(at.qkv), n, heads.qkv_width(), hidden, l.qkv);
-    parallel_ranges(n, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_ranges(n, kRopeGrain, [&](std::int64_t begin, std::int64_t end) {
       kernel.rope(l.qkv + begin * heads.qkv_width(), end - begin, heads.qkv_width(),
                   heads.heads + heads.kv_heads, heads.dim, positions + begin, a.cos_sin.data(),
                   1.0f);
@@ -96,7 +97,7 @@ void forward(const LlamaWeights<T>& weights, const std::int32_t* tokens,
     linear(l.attended, weights.at(at.output), n, hidden, heads.q_width(), tape.delta);
     norm(l.input, tape.delta, at.mlp_norm, l.middle, l.middle_rstd);
     linear(tape.normed, weights.at(at.gate_up), n, 2 * a.intermediate, hidden, l.gate_up);
-    parallel_ranges(n, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_ranges(n, kSwigluGrain, [&](std::int64_t begin, std::int64_t end) {
       kernel.swiglu(l.gate_up + begin * 2 * a.intermediate, end - begin, a.intermediate,
                     tape.activated + begin * a.intermediate);
     });

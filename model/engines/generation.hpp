@@ -69,7 +69,8 @@ class LlamaGeneration final : public GenerationEngine {
   void prefill(const std::vector<std::shared_ptr<Group>>& groups);
   void start_samples();
   void decode();
-  /// Draws a token for sequences[i] from row rows[i] of `hidden` [count, hidden].
+  /// Draws a token for sequences[i] from row rows[i] of `hidden` [count, hidden], which is padded
+  /// to the multiple of rows that products are made with.
   void sample_tokens(const T* hidden, std::int64_t count, const std::vector<Sequence*>& sequences,
                      const std::vector<std::int64_t>& rows);
   void append(Sequence& sequence, Token token, float logprob);

@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::int64_t kTileRows = 6;
 
+/// Prefix and own keys are padded apart.
 std::int64_t padded(std::int64_t keys) {
-  return (keys + kPageTokens - 1) / kPageTokens * kPageTokens;
+  return (keys + kPageTokens - 1) / kPageTokens * kPageTokens + kPageTokens;
 }
 
 template <class T>
@@ -64,7 +65,7 @@ std::int64_t attention_backward_scratch(std::int64_t keys, std::int64_t dim) {
   return 5 * padded(keys) * dim + 4 * kTileRows * dim;
 }
 std::int64_t decode_scratch(std::int64_t tokens, std::int64_t repeat) {
-  return repeat * (padded(tokens) + 2 * kPageTokens);
+  return repeat * padded(tokens);
 }
 
 }  // namespace troupe::model

@@ -7,10 +7,26 @@ namespace troupe::model::TROUPE_KERNELS {
 
 constexpr int kTileRows = 6;  // 6 rows x 4 vectors of accumulators + 4 of values: 28 registers
 
+/// Where the keys of a segment lie in scratch: the prefix, then, from the next multiple of 16 on,
+/// its own. The cache of a sequence is laid out alike (a prompt's pages, then own pages), so that
+/// sums of decoding and of a packed batch are formed in the same order and agree bit for bit.
+struct KeyLayout {
+  std::int64_t prefix, own_begin, padded;
+
+  explicit KeyLayout(const AttentionSegment& segment)
+      : prefix(segment.prefix_rows),
+        own_begin((segment.prefix_rows + kLanes - 1) / kLanes * kLanes),
+        padded(own_begin + (segment.rows + kLanes - 1) / kLanes * kLanes) {}
+  /// How many of the 16 keys from `block` on the segment's token sees; may be negative or over 16.
+  std::int64_t seen(std::int64_t block, std::int64_t token) const {
+    return block < own_begin ? prefix - block : token + 1 - (block - own_begin);
+  }
+};
+
 /// Query rows of a segment and one key/value head: row r is token r / repeat, head r % repeat.
 struct QueryTile {
   std::int64_t first, count;  // of the list; count <= kTileRows
-  std::int64_t visible;       // keys that the last row sees
+  std::int64_t visible;       // end of the keys that the last row sees
   std::int64_t token[kTileRows], head[kTileRows];
 
   QueryTile(const HeadShape& shape, std::int64_t kv_head, const AttentionSegment& segment,
@@ -23,23 +39,23 @@ struct QueryTile {
       token[r] = row / shape.repeat();
       head[r] = kv_head * shape.repeat() + row % shape.repeat();
     }
-    visible = segment.prefix_rows + token[kTileRows - 1] + 1;
+    visible = KeyLayout(segment).own_begin + token[kTileRows - 1] + 1;
   }
 };
 
-/// 16 keys to a block: transposed[block][dim][16]; plain [key][dim]. Missing keys are zero.
+/// As KeyLayout says: transposed[block][dim][16]; plain [key][dim]. Missing keys are zero.
 template <class T>
 void gather_rows(const T* base, std::int64_t stride, const AttentionSegment& segment,
                  std::int64_t dim, float* transposed, float* plain) {
-  const std::int64_t keys = segment.prefix_rows + segment.rows;
-  const std::int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
+  const KeyLayout keys(segment);
   float values[kMaxHeadDim];
-  for (std::int64_t j = 0; j < padded; ++j) {
-    const std::int64_t row = j < segment.prefix_rows ? segment.prefix + j
-                                                     : segment.row + j - segment.prefix_rows;
+  for (std::int64_t j = 0; j < keys.padded; ++j) {
+    const std::int64_t own = j - keys.own_begin;
+    const bool real = own < 0 ? j < keys.prefix : own < segment.rows;
+    const std::int64_t row = own < 0 ? segment.prefix + j : segment.row + own;
     float* out = plain ? plain + j * dim : values;
     for (std::int64_t c = 0; c < dim; c += kLanes) {
-      store(out + c, j < keys ? load(base + row * stride + c) : V{});
+      store(out + c, real ? load(base + row * stride + c) : V{});
     }
     if (!transposed) continue;
     float* column = transposed + j / kLanes * dim * kLanes + j % kLanes;
@@ -99,11 +115,9 @@ void load_queries(const T* base, std::int64_t stride, const AttentionSegment& se
   }
 }
 
-/// scores[0, padded) of which n are real become exp(s - max); returns the log of their sum and
+/// scores[0, padded) become exp(s - max), 0 where they are kNever; returns the log of their sum and
 /// stores its inverse.
-TROUPE_INLINE float softmax_row(float* scores, std::int64_t n, std::int64_t padded,
-                                float* inverse_sum) {
-  for (std::int64_t j = n; j < padded; ++j) scores[j] = kNever;
+TROUPE_INLINE float softmax_row(float* scores, std::int64_t padded, float* inverse_sum) {
   V best = splat(kNever);
   for (std::int64_t j = 0; j < padded; j += kLanes) best = max(load(scores + j), best);
   const float top = max(best);
@@ -122,8 +136,8 @@ template <class T>
 void attention(const T* qkv, const HeadShape& shape, std::int64_t kv_head,
                const AttentionSegment& segment, T* out, float* lse, float* scratch) {
   const std::int64_t dim = shape.dim, stride = shape.qkv_width();
-  const std::int64_t keys = segment.prefix_rows + segment.rows;
-  const std::int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
+  const KeyLayout keys(segment);
+  const std::int64_t padded = keys.padded;
   float* k = scratch;
   float* v = k + padded * dim;
   float* scores = v + padded * dim;
@@ -152,9 +166,12 @@ void attention(const T* qkv, const HeadShape& shape, std::int64_t kv_head,
 
     float inverse[kTileRows];
     for (int r = 0; r < kTileRows; ++r) {
-      const float log_sum =
-          softmax_row(scores + r * padded, segment.prefix_rows + tile.token[r] + 1, blocks * kLanes,
-                      &inverse[r]);
+      float* row = scores + r * padded;
+      for (std::int64_t j = keys.prefix; j < keys.own_begin; ++j) row[j] = kNever;
+      for (std::int64_t j = keys.own_begin + tile.token[r] + 1; j < blocks * kLanes; ++j) {
+        row[j] = kNever;
+      }
+      const float log_sum = softmax_row(row, blocks * kLanes, &inverse[r]);
       if (lse && r < tile.count) {
         lse[(segment.row + tile.token[r]) * shape.heads + tile.head[r]] = log_sum;
       }
@@ -201,8 +218,8 @@ void attention_backward(const T* qkv, const T* out, const T* d_out, const float*
                         const AttentionSegment& segment, T* d_qkv, float* d_prefix,
                         float* scratch) {
   const std::int64_t dim = shape.dim, stride = shape.qkv_width(), width = shape.q_width();
-  const std::int64_t keys = segment.prefix_rows + segment.rows;
-  const std::int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
+  const KeyLayout keys(segment);
+  const std::int64_t padded = keys.padded;
   float* k = scratch;               // transposed
   float* v = k + padded * dim;      // transposed
   float* k_rows = v + padded * dim;
@@ -239,7 +256,7 @@ void attention_backward(const T* qkv, const T* out, const T* d_out, const float*
       tile_scores<1>(grad, v + j * dim, dim, dp);
       float p[kTileRows * kLanes], ds[kTileRows * kLanes];
       for (int r = 0; r < kTileRows; ++r) {
-        const std::int64_t seen = segment.prefix_rows + tile.token[r] + 1 - j;
+        const std::int64_t seen = keys.seen(j, tile.token[r]);
         const bool real = r < tile.count;
         V probability = exp(s[r][0] - log_sum[r]);
         probability = iota() < splat(real ? static_cast<float>(seen) : 0.0f) ? probability : V{};
@@ -263,7 +280,7 @@ void attention_backward(const T* qkv, const T* out, const T* d_out, const float*
     }
   }
 
-  const std::int64_t prefix = segment.prefix_rows * dim;
+  const std::int64_t prefix = keys.prefix * dim, own = keys.own_begin * dim;
   for (std::int64_t i = 0; i < prefix; i += kLanes) {
     store(d_prefix + i, load(d_prefix + i) + load(dk + i));
     store(d_prefix + prefix + i, load(d_prefix + prefix + i) + load(dv + i));
@@ -271,8 +288,8 @@ void attention_backward(const T* qkv, const T* out, const T* d_out, const float*
   for (std::int64_t i = 0; i < segment.rows; ++i) {
     T* to = d_qkv + (segment.row + i) * stride + width + kv_head * dim;
     for (std::int64_t c = 0; c < dim; c += kLanes) {
-      store(to + c, load(dk + prefix + i * dim + c));
-      store(to + shape.kv_width() + c, load(dv + prefix + i * dim + c));
+      store(to + c, load(dk + own + i * dim + c));
+      store(to + shape.kv_width() + c, load(dv + own + i * dim + c));
     }
   }
 }
@@ -291,11 +308,37 @@ void add_kv_gradient(T* d_qkv, const HeadShape& shape, std::int64_t kv_head, std
   }
 }
 
-/// R query heads, R <= 4: 4 chains of sums per head hide the latency of an addition.
+/// scores[r][16 P] of P neighbouring pages from `pages` on, of which `count` tokens are real.
+template <int R, int P, class T>
+TROUPE_INLINE void page_scores(const float* query, std::int64_t dim, const T* const* pages,
+                               std::int64_t offset, std::int64_t count, std::int64_t stride,
+                               float* scores) {
+  const T* keys[P];
+  for (int p = 0; p < P; ++p) keys[p] = pages[p] + offset;
+  V acc[R][P] = {};
+  for (std::int64_t d = 0; d < dim; ++d) {
+    V key[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) key[p] = load(keys[p] + d * kLanes);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) acc[r][p] += query[r * dim + d] * key[p];
+    }
+  }
+  for (int p = 0; p < P; ++p) {
+    const V seen = splat(static_cast<float>(count - p * kLanes));
+    for (int r = 0; r < R; ++r) {
+      store(scores + r * stride + p * kLanes, iota() < seen ? acc[r][p] : splat(kNever));
+    }
+  }
+}
+
+/// R query heads, R <= 4. Four pages at a time, so that 4 R sums hide each other's latency and four
+/// streams of memory are read at once.
 template <int R, class T>
 TROUPE_INLINE void decode_rows(const T* q, std::int64_t dim, const CachePart<T>* parts,
                                std::int64_t part_count, T* out, float* scores) {
-  constexpr int kChains = 4;
   std::int64_t padded = 0;
   for (std::int64_t i = 0; i < part_count; ++i) {
     padded += (parts[i].count + kLanes - 1) / kLanes * kLanes;
@@ -307,26 +350,20 @@ TROUPE_INLINE void decode_rows(const T* q, std::int64_t dim, const CachePart<T>*
   std::int64_t at = 0;
   for (std::int64_t i = 0; i < part_count; ++i) {
     const CachePart<T>& part = parts[i];
-    for (std::int64_t j = 0; j < part.count; j += kLanes, at += kLanes) {
-      const T* keys = part.pages[j / kLanes] + part.offset;
-      V acc[R][kChains] = {};
-      for (std::int64_t d = 0; d < dim; d += kChains) {
-#pragma GCC unroll 4
-        for (int x = 0; x < kChains; ++x) {
-          const V key = load(keys + (d + x) * kLanes);
-#pragma GCC unroll 4
-          for (int r = 0; r < R; ++r) acc[r][x] += query[r * dim + d + x] * key;
-        }
-      }
-      const V seen = splat(static_cast<float>(part.count - j));
-      for (int r = 0; r < R; ++r) {
-        const V total = (acc[r][0] + acc[r][1]) + (acc[r][2] + acc[r][3]);
-        store(scores + r * padded + at, iota() < seen ? total : splat(kNever));
-      }
-    }
+    const std::int64_t pages = (part.count + kLanes - 1) / kLanes;
+    std::int64_t p = 0;
+    const auto next = [&](auto several) {
+      constexpr int P = decltype(several)::value;
+      page_scores<R, P>(query, dim, part.pages + p, part.offset, part.count - p * kLanes, padded,
+                        scores + at);
+      p += P;
+      at += P * kLanes;
+    };
+    while (p + 4 <= pages) next(std::integral_constant<int, 4>{});
+    while (p < pages) next(std::integral_constant<int, 1>{});
   }
   float inverse[R];
-  for (int r = 0; r < R; ++r) softmax_row(scores + r * padded, padded, padded, &inverse[r]);
+  for (int r = 0; r < R; ++r) softmax_row(scores + r * padded, padded, &inverse[r]);
 
   for_columns(dim, [&](auto columns, std::int64_t c) {
     constexpr int C = decltype(columns)::value;
@@ -335,8 +372,12 @@ TROUPE_INLINE void decode_rows(const T* q, std::int64_t dim, const CachePart<T>*
     for (std::int64_t i = 0; i < part_count; ++i) {
       const CachePart<T>& part = parts[i];
       for (std::int64_t j = 0; j < part.count; ++j) {
-        const T* row = part.pages[j / kLanes] + part.offset +
-                       dim * kLanes + j % kLanes * dim + c;
+        const T* row = part.pages[j / kLanes] + part.offset + (kLanes + j % kLanes) * dim + c;
+        if (j - j % kLanes + kLanes < part.count) {
+          const T* next = part.pages[j / kLanes + 1] + part.offset;
+          __builtin_prefetch(next + (kLanes + j % kLanes) * dim + c);
+          __builtin_prefetch(next + (kLanes + j % kLanes) * dim + c + 2 * kLanes);
+        }
 #pragma GCC unroll 4
         for (int x = 0; x < C; ++x) {
           const V value = load(row + x * kLanes);

@@ -89,6 +89,7 @@ class Library final : public EngineLibrary {
     // page faults. 32 MiB is the largest threshold that glibc accepts.
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    wait_politely();
   }
 
   Result<std::shared_ptr<Model>> load(const ModelSpec& spec, unsigned threads) override {

@@ -2,15 +2,30 @@
 
 #include <ATen/Parallel.h>
 #include <omp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 namespace troupe::model {
 
 int team_size() { return omp_get_max_threads(); }
 
 void set_team_size(unsigned threads) { at::set_num_threads(static_cast<int>(threads)); }
+
+// libgomp spins 300,000 times at every barrier unless it counts more threads in teams than there
+// are cores; then 1,000 times. When another process has one of two cores, the long spin keeps the
+// partner from the other one: decoding became ten times slower than on a single thread. The count
+// cannot be set from inside a process, so a team that sleeps forever raises the number.
+void wait_politely() {
+  std::thread([] {
+    std::atomic<int> started{0};
+#pragma omp parallel num_threads(omp_get_num_procs() + 1)
+    started.fetch_add(1);
+    for (;;) pause();
+  }).detach();
+}
 
 double measured_seconds() { return omp_get_wtime(); }
 

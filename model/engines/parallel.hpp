@@ -41,6 +41,10 @@ int team_size();
 /// Threads that this thread's loops and LibTorch's products use.
 void set_team_size(unsigned threads);
 
+/// Makes OpenMP teams of this process give up their core after microseconds of waiting, not
+/// milliseconds. Once per process, before the first team.
+void wait_politely();
+
 /// Seconds since an arbitrary start, for the times that engines report; no decision reads it.
 double measured_seconds();
 
