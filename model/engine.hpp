@@ -123,7 +123,7 @@ struct StepReport {
   double logprob_gap_max = 0;
   double policy_drift = 0;  // mean |trainer - rollout| over tokens from older weights
   std::uint64_t tokens = 0; // completion tokens with loss
-  bool skipped = false;     // loss or gradient was not finite; weights unchanged
+  bool skipped = false;     // loss or gradient was not finite: a new version, the same tensors
   double forward_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;
 };
 

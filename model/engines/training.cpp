@@ -279,7 +279,7 @@ Result<StepReport> LlamaTraining<T>::run_step(const TrainingBatch& batch) {
   report.version = weights->version();
   report.weights = weights;
 
-  bool finite = !micros.empty();
+  bool finite = true;
   std::uint64_t on_policy = 0, off_policy = 0;
   for (const MicroBatch& micro : micros) {
     const CoreLease::Turn turn(*parts_.lease);
@@ -297,16 +297,21 @@ Result<StepReport> LlamaTraining<T>::run_step(const TrainingBatch& batch) {
 
   const CoreLease::Turn turn(*parts_.lease);
   Stopwatch watch;
-  if (finite) report.grad_norm = optimizer_.gradient_norm();
+  if (finite && !micros.empty()) report.grad_norm = optimizer_.gradient_norm();
   report.skipped = !finite || !std::isfinite(report.grad_norm);
-  if (report.skipped) return report;
-  const double limit = config_.max_grad_norm;
-  const double scale = limit > 0 && report.grad_norm > limit ? limit / report.grad_norm : 1.0;
+  // A step that changes nothing (skipped, or every sample masked) is a step all the same: versions
+  // count steps, and whoever waits for this one gets the same tensors under its name.
+  const bool update = !report.skipped && !micros.empty();
   report.version.step += 1;
   report.version.incarnation = config_.incarnation;
-  auto next =
-      std::make_shared<LlamaWeights<T>>(parts_.architecture, parts_.pool, report.version);
-  optimizer_.step(config_, batch.learning_rate, scale, next->data());
+  auto next = std::make_shared<LlamaWeights<T>>(parts_.architecture, parts_.pool, report.version);
+  if (update) {
+    const double limit = config_.max_grad_norm;
+    const double scale = limit > 0 && report.grad_norm > limit ? limit / report.grad_norm : 1.0;
+    optimizer_.step(config_, batch.learning_rate, scale, next->data());
+  } else {
+    std::copy_n(weights->at(0), parts_.architecture->elements, next->data());
+  }
   report.weights = next;
   {
     std::lock_guard lock(mutex_);
