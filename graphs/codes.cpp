@@ -17,68 +17,83 @@ struct Explanation {
 
 constexpr std::array kExplanations = {
     Explanation{codes::kUnreadable, "the file cannot be read",
-                R"(There is no such file, it is a folder, it is larger than 1 MiB, or the system refused.
-Check the path; `ls -l FILE` shows who may read it.)"},
+                R"(
+There is no such file, it is a folder, it is larger than 1 MiB, or the system refused. Check the
+path; `ls -l FILE` shows who may read it.)"},
     Explanation{codes::kSyntax, "this is not TOML",
-                R"(The file breaks a rule of TOML itself, so nothing after that place can be understood.
-The usual reasons: a text without quotes, a number with a unit outside quotes,
-a list or text that is not closed.
+                R"(
+The file breaks a rule of TOML itself, so nothing after that place can be understood. The usual
+reasons: a text without quotes, a number with a unit outside quotes, a list or text that is not
+closed.
 
     timeout = 2s        # wrong
     timeout = "2s"      # right)"},
     Explanation{codes::kDefinedTwice, "defined twice",
-                R"(Two sections or two keys of one name. Two stages of one kind need two names:
+                R"(
+Two sections or two keys of one name. Two stages of one kind need two names:
 
     [stage.check_math]
     [stage.check_format])"},
     Explanation{codes::kFormat, "the format is missing or unknown",
-                R"(Every graph file says which version of the language it is written in:
+                R"(
+Every graph file says which version of the language it is written in:
 
     format = 1
 
 A newer Troupe may know more formats; this one knows format 1.)"},
     Explanation{codes::kUnknownSection, "unknown section",
-                R"(A graph has `format`, [run], [model.NAME], [stage.NAME], [graph] and [edge."a -> b"].
-A key that stands above the first section belongs to none: move it below its section.)"},
+                R"(
+A graph has `format`, [run], [model.NAME], [stage.NAME], [graph] and [edge."a -> b"]. A key that
+stands above the first section belongs to none: move it below its section.)"},
     Explanation{codes::kUnknownKey, "unknown option",
-                R"(No option of this name exists here. It is an error and not a warning, because a
-misspelled option would silently leave the default in force.
-`troupe kinds KIND` lists the options of a kind.)"},
+                R"(
+No option of this name exists here. It is an error and not a warning, because a misspelled option
+would silently leave the default in force. `troupe kinds KIND` lists the options of a kind.)"},
     Explanation{codes::kMissingKey, "a required option is missing",
-                R"(This option has no default that would make sense. `troupe kinds KIND` says what it means.)"},
+                R"(
+This option has no default that would make sense. `troupe kinds KIND` says what it means.)"},
     Explanation{codes::kWrongType, "a value of the wrong type",
-                R"(TOML knows texts ("..."), integers (8), numbers (0.5), true and false, lists ([...]) and
-tables ({ a = 1 }). The option wants another of them than it got.)"},
+                R"(
+TOML knows texts ("..."), integers (8), numbers (0.5), true and false, lists ([...]) and tables
+({ a = 1 }). The option wants another of them than it got.)"},
     Explanation{codes::kWrongUnit, "a missing or wrong unit",
-                R"(Durations, sizes and counts are written with their unit, in quotes:
+                R"(
+Durations, sizes and counts are written with their unit, in quotes:
 
     timeout  = "2s"            # ns us ms s m h d
     buffer   = "64MiB"         # B KiB MiB GiB TiB kB MB GB TB
     capacity = "256 samples"   # samples groups prompts steps)"},
     Explanation{codes::kOutOfRange, "out of range",
-                R"(The value lies outside of what the option allows; the message says the range.)"},
+                R"(
+The value lies outside of what the option allows; the message says the range.)"},
     Explanation{codes::kNotAChoice, "not one of the choices",
-                R"(The option takes one of a few texts; the message lists them.)"},
+                R"(
+The option takes one of a few texts; the message lists them.)"},
     Explanation{codes::kBadSet, "a --set that cannot be applied",
-                R"(--set changes one value before the graph is checked:
+                R"(
+--set changes one value before the graph is checked:
 
     --set stage.generate.temperature=0.8
     --set run.name=second-try
     --set 'edge."reward -> learn".max_staleness=1'
 
-The value is TOML, or, if it is not, a text. A stage or model must exist; an option of it
-need not have been written in the file.)"},
+The value is TOML, or, if it is not, a text. A stage or model must exist; an option of it need
+not have been written in the file.)"},
     Explanation{codes::kBadName, "a name that cannot be used",
-                R"(Names of stages and models stand in the flow, so they have letters, digits, `_` and `-` only,
+                R"(
+Names of stages and models stand in the flow, so they have letters, digits, `_` and `-` only,
 begin with a letter or `_`, and are at most 64 long. `else` is a word of the language.)"},
     Explanation{codes::kNoSuchFile, "a file that does not exist",
-                R"(A model or data file is not there. A relative path in a graph file counts from the folder of
-that file; one given with --set counts from where the command runs.)"},
+                R"(
+A model or data file is not there. A relative path in a graph file counts from the folder of that
+file; one given with --set counts from where the command runs.)"},
     Explanation{codes::kNotSupportedYet, "not supported yet",
-                R"(The language has this, and this version of Troupe cannot do it yet. It is refused, because a
-run that ignored it would do something else than what is written.)"},
+                R"(
+The language has this, and this version of Troupe cannot do it yet. It is refused, because a run
+that ignored it would do something else than what is written.)"},
     Explanation{codes::kOneOf, "keys that exclude or need each other",
-                R"(A model has weights of its own (`load`) or copies another (`from`, with `refresh` as often as
+                R"(
+A model has weights of its own (`load`) or copies another (`from`, with `refresh` as often as
 wanted), never both:
 
     [model.policy]
@@ -87,126 +102,162 @@ wanted), never both:
     from = "policy"
     refresh = "400 steps")"},
     Explanation{codes::kUnknownKind, "unknown kind",
-                R"(`kind` says what a stage does. `troupe kinds` lists the kinds of this program; a kind of your
-own must be registered first (CONTRIBUTING.md).)"},
+                R"(
+`kind` says what a stage does. `troupe kinds` lists the kinds of this program; a kind of your own
+must be registered first (CONTRIBUTING.md).)"},
     Explanation{codes::kUnknownStage, "unknown stage",
-                R"(The flow, or an option, names a stage that no [stage.NAME] declares.)"},
+                R"(
+The flow, or an option, names a stage that no [stage.NAME] declares.)"},
     Explanation{codes::kUnknownPort, "unknown port",
-                R"(`stage.port` names an input (right of an arrow) or an output (left of one).
-`troupe kinds KIND` lists the ports; most stages need none written.)"},
+                R"(
+`stage.port` names an input (right of an arrow) or an output (left of one). `troupe kinds KIND`
+lists the ports; most stages need none written.)"},
     Explanation{codes::kUnknownModel, "unknown model",
-                R"(An option names a model that no [model.NAME] declares.)"},
+                R"(
+An option names a model that no [model.NAME] declares.)"},
     Explanation{codes::kWrongFamily, "a stage of the wrong family",
-                R"(The option names a stage, and wants one of a family: the part of a kind before its dot.
+                R"(
+The option names a stage, and wants one of a family: the part of a kind before its dot.
 `verifiers = [...]` takes verifier.* stages, `questions = ...` a dataset.* stage.)"},
     Explanation{codes::kUnknownEdge, "an edge that the flow does not have",
-                R"([edge."a -> b"] sets options of an edge that the flow draws. `a` and `b` are the two stages
-right and left of one arrow, also inside ( & ):
+                R"(
+[edge."a -> b"] sets options of an edge that the flow draws. `a` and `b` are the two stages right
+and left of one arrow, also inside ( & ):
 
     flow = ["generate -> (check_math & check_format) -> reward"]
     [edge."generate -> check_math"]
     [edge."check_format -> reward"])"},
     Explanation{codes::kEdgeTwice, "two sections for one edge",
-                R"(Both [edge."a -> b"] and [edge."a.port -> b"] speak of the same edge. Write one.)"},
+                R"(
+Both [edge."a -> b"] and [edge."a.port -> b"] speak of the same edge. Write one.)"},
     Explanation{codes::kExpectedStage, "a stage is missing in the flow",
-                R"(Arrows and `&` stand between stages: a -> b, (a & b).)"},
+                R"(
+Arrows and `&` stand between stages: a -> b, (a & b).)"},
     Explanation{codes::kExpectedArrow, "an arrow is missing in the flow",
-                R"(Two stages follow each other without an arrow. `->` is a queue, `~>` the latest value.)"},
+                R"(
+Two stages follow each other without an arrow. `->` is a queue, `~>` the latest value.)"},
     Explanation{codes::kUnbalanced, "brackets that do not match",
-                R"(Every `(` has its `)`, and `&` stands only between them: a -> (b & c) -> d.)"},
+                R"(
+Every `(` has its `)`, and `&` stands only between them: a -> (b & c) -> d.)"},
     Explanation{codes::kUnexpectedCharacter, "a character without meaning in a flow",
-                R"(A flow has names, `stage.port`, `->`, `~>` and `( & )`.)"},
+                R"(
+A flow has names, `stage.port`, `->`, `~>` and `( & )`.)"},
     Explanation{codes::kNothingConnected, "a line that connects nothing",
-                R"(A line of the flow has at least one arrow. A stage that another names as an option
-(data of an evaluator) needs no line.)"},
+                R"(
+A line of the flow has at least one arrow. A stage that another names as an option (data of an
+evaluator) needs no line.)"},
     Explanation{codes::kTooDeep, "brackets too deep",
-                R"(Brackets are nested more than 32 deep. Split the line; several lines may name one stage.)"},
+                R"(
+Brackets are nested more than 32 deep. Split the line; several lines may name one stage.)"},
     Explanation{codes::kNoFlow, "no stages or no flow",
-                R"(A graph needs stages, and a flow that connects them:
+                R"(
+A graph needs stages, and a flow that connects them:
 
     [graph]
     flow = ["questions -> generate -> check -> reward -> learn"])"},
     Explanation{codes::kTypeMismatch, "messages of the wrong type",
-                R"(An edge carries prompts, samples, groups or weights. Samples become groups, and groups
-samples, by themselves where the next stage needs it; nothing else is converted. A generator
-makes samples of prompts.)"},
+                R"(
+An edge carries prompts, samples, groups or weights. Samples become groups, and groups samples,
+by themselves where the next stage needs it; nothing else is converted. A generator makes samples
+of prompts.)"},
     Explanation{codes::kWrongArrow, "the wrong arrow",
-                R"(`->` connects queues: everything arrives, in order, and a full queue slows its producer.
-`~>` connects latest values: only the newest counts (weights). A port is one or the other;
-`troupe kinds KIND` says which.)"},
+                R"(
+`->` connects queues: everything arrives, in order, and a full queue slows its producer. `~>`
+connects latest values: only the newest counts (weights). A port is one or the other; `troupe
+kinds KIND` says which.)"},
     Explanation{codes::kConnectedTwice, "connected twice",
-                R"(The same output leads twice into the same input, so every sample would come twice.)"},
+                R"(
+The same output leads twice into the same input, so every sample would come twice.)"},
     Explanation{codes::kCycle, "a cycle of queues",
-                R"(Every stage of the cycle could wait for room in the next, for ever. What goes back is a state
+                R"(
+Every stage of the cycle could wait for room in the next, for ever. What goes back is a state
 (weights, a schedule), not a queue: use `~>`:
 
     learn.weights ~> generate.weights)"},
     Explanation{codes::kNotFed, "an input that nothing feeds",
-                R"(The stage needs messages on this input, and no arrow leads there. It would never do anything.)"},
+                R"(
+The stage needs messages on this input, and no arrow leads there. It would never do anything.)"},
     Explanation{codes::kJoinCannotFill, "a join that cannot fill",
-                R"(`x -> (a & b) -> y`: every sample that leaves x goes into every branch, and y gets it once,
-when all branches have brought it. If one branch gets samples that the others never see,
-y would wait for ever. So all branches get their samples from the one stage before them,
-and from nowhere else.)"},
+                R"(
+`x -> (a & b) -> y`: every sample that leaves x goes into every branch, and y gets it once, when
+all branches have brought it. If one branch gets samples that the others never see, y would wait
+for ever. So all branches get their samples from the one stage before them, and from nowhere
+else.)"},
     Explanation{codes::kBranchesInARow, "branches that lead straight into branches",
-                R"(Between two ( & ) stands a stage that gets the joined samples:
+                R"(
+Between two ( & ) stands a stage that gets the joined samples:
 
     generate -> (a & b) -> reward -> (c & d) -> sink)"},
     Explanation{codes::kGroupsInBranch, "groups inside a branch",
-                R"(The branches of ( & ) are joined sample by sample, so that they may neither assemble groups
-nor split them. Put what works on groups behind the join.)"},
+                R"(
+The branches of ( & ) are joined sample by sample, so that they may neither assemble groups nor
+split them. Put what works on groups behind the join.)"},
     Explanation{codes::kSeveralGates, "two admission gates",
-                R"(The gate stands before the first stage that reads weights to make samples. Two such stages
-side by side would need two gates that know of each other; that is not supported yet.)"},
+                R"(
+The gate stands before the first stage that reads weights to make samples. Two such stages side
+by side would need two gates that know of each other; that is not supported yet.)"},
     Explanation{codes::kTwoProducers, "two producers of one latest value",
-                R"(`~>` keeps the newest value. With two producers, which one is newest is chance.)"},
+                R"(
+`~>` keeps the newest value. With two producers, which one is newest is chance.)"},
     Explanation{codes::kSampleTwice, "the same samples by two ways",
-                R"(Two edges out of one port copy every sample, and both copies arrive here. One is accounted,
-the other only observes, and a stage cannot tell. Join the ways with ( & ), or end the
-observing one in a sink.)"},
+                R"(
+Two edges out of one port copy every sample, and both copies arrive here. One is accounted, the
+other only observes, and a stage cannot tell. Join the ways with ( & ), or end the observing one
+in a sink.)"},
     Explanation{codes::kNoGroups, "groups out of nothing",
-                R"(The stage compares the samples of one prompt. Only a generator makes groups: it must stand
+                R"(
+The stage compares the samples of one prompt. Only a generator makes groups: it must stand
 somewhere before.)"},
     Explanation{codes::kNoNewWeights, "new weights never arrive",
-                R"(The learner trains the model that the generator runs, but no `~>` leads from one to the other:
-all samples would come from the first weights, ever older, and the gate would soon admit
-none. Add the line that the message shows.)"},
+                R"(
+The learner trains the model that the generator runs, but no `~>` leads from one to the other:
+all samples would come from the first weights, ever older, and the gate would soon admit none.
+Add the line that the message shows.)"},
     Explanation{codes::kGoesNowhere, "samples that go nowhere",
-                R"(Every sample ends somewhere with a reason: trained, delivered to a sink, filtered. An output
+                R"(
+Every sample ends somewhere with a reason: trained, delivered to a sink, filtered. An output
 without an arrow has no such end.)"},
     Explanation{codes::kCapacityBelowGroup, "an edge smaller than a group",
-                R"(The stage behind the edge waits for whole groups. If not even one fits, it waits for ever.
+                R"(
+The stage behind the edge waits for whole groups. If not even one fits, it waits for ever.
 `capacity` counts samples, groups or prompts: "8 groups" are 8 times group_size samples.)"},
     Explanation{codes::kStalenessElsewhere, "max_staleness where no learner reads",
-                R"(Staleness is the learner's version minus the oldest version in a sample, so it is set on the
-edge into the learner, and the gate keeps it.)"},
+                R"(
+Staleness is the learner's version minus the oldest version in a sample, so it is set on the edge
+into the learner, and the gate keeps it.)"},
     Explanation{codes::kDropsAccounted, "dropping accounted samples",
-                R"(Of the edges out of one port exactly one is accounted: the one on the way to a learner, else
-the first in the flow. Its samples must all end with a reason. Only the others, which observe,
-may drop.)"},
+                R"(
+Of the edges out of one port exactly one is accounted: the one on the way to a learner, else the
+first in the flow. Its samples must all end with a reason. Only the others, which observe, may
+drop.)"},
     Explanation{codes::kStalenessUnreachable, "publish_every against max_staleness",
-                R"(With publish_every = n, the last of n steps consumes samples of weights that are n - 1 steps
-old. max_staleness must allow that.)"},
+                R"(
+With publish_every = n, the last of n steps consumes samples of weights that are n - 1 steps old.
+max_staleness must allow that.)"},
     Explanation{codes::kBadWeight, "a weight of something that is no verdict here",
-                R"(The keys of `weights` are stages that judge (`troupe kinds` shows which do) and that stand
-before the scorer in the flow.)"},
+                R"(
+The keys of `weights` are stages that judge (`troupe kinds` shows which do) and that stand before
+the scorer in the flow.)"},
     Explanation{codes::kPolicyOnLatest, "options on a `~>` edge",
-                R"(A `~>` edge holds exactly one value: the newest. It has no capacity to set.)"},
+                R"(
+A `~>` edge holds exactly one value: the newest. It has no capacity to set.)"},
     Explanation{codes::kUnusedStage, "an unused stage",
-                R"(Nothing names the stage, so a run leaves it out. A warning.)"},
+                R"(
+Nothing names the stage, so a run leaves it out. A warning.)"},
     Explanation{codes::kStaleReader, "a reader without new weights",
-                R"(The stage runs the model that is trained, but sees only its first weights. A warning, because
+                R"(
+The stage runs the model that is trained, but sees only its first weights. A warning, because
 comparing with the start may be what is wanted.)"},
     Explanation{codes::kUnweightedVerdict, "a verdict without weight",
-                R"(The stage judges every sample, and no scorer weighs its verdict. Weight 0.0 records it
-without counting it. A warning.)"},
-    Explanation{codes::kCapacityThrottles, "a capacity that slows the run",
-                R"(Room for a whole group is reserved when it is admitted. An edge with room for fewer groups
-than one step takes keeps the generator from working on a whole step at once. A warning.)"},
+                R"(
+The stage judges every sample, and no scorer weighs its verdict. Weight 0.0 records it without
+counting it. A warning.)"},
     Explanation{codes::kGroupOfOne, "groups of one",
-                R"(The learner compares the samples of a group; with one sample every advantage is 0. A warning.)"},
+                R"(
+The learner compares the samples of a group; with one sample every advantage is 0. A warning.)"},
     Explanation{codes::kUnusedModel, "an unused model",
-                R"(No stage names the model; it is not loaded. A warning.)"},
+                R"(
+No stage names the model; it is not loaded. A warning.)"},
 };
 
 }  // namespace
@@ -215,7 +266,7 @@ std::string explain(std::string_view code) {
   for (const Explanation& entry : kExplanations) {
     if (entry.code != code) continue;
     return std::string(entry.code) + ": " + std::string(entry.title) + "\n\n" +
-           std::string(entry.text) + "\n";
+           std::string(entry.text.substr(1)) + "\n";  // begins with a line break
   }
   return "";
 }

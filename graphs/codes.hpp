@@ -64,8 +64,7 @@ inline constexpr std::string_view kPolicyOnLatest = "E0506";
 inline constexpr std::string_view kUnusedStage = "W0601";
 inline constexpr std::string_view kStaleReader = "W0602";
 inline constexpr std::string_view kUnweightedVerdict = "W0603";
-inline constexpr std::string_view kCapacityThrottles = "W0604";
-inline constexpr std::string_view kGroupOfOne = "W0605";
-inline constexpr std::string_view kUnusedModel = "W0606";
+inline constexpr std::string_view kGroupOfOne = "W0604";
+inline constexpr std::string_view kUnusedModel = "W0605";
 
 }  // namespace troupe::graphs::codes

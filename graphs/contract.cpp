@@ -8,8 +8,8 @@ namespace {
 
 template <class Specs>
 auto* find_named(Specs& specs, std::string_view name) {
-  const auto found = std::find_if(specs.begin(), specs.end(),
-                                  [&](const auto& spec) { return spec.name == name; });
+  const auto found =
+      std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
   return found == specs.end() ? nullptr : &*found;
 }
 
@@ -47,27 +47,42 @@ Value with_unit(OptionType type, Value value, const std::string& option) {
 
 std::string_view name_of(MessageType type) {
   switch (type) {
-    case MessageType::Prompt: return "prompt";
-    case MessageType::Sample: return "sample";
-    case MessageType::Group: return "group";
-    case MessageType::Weights: return "weights";
+    case MessageType::Prompt:
+      return "prompt";
+    case MessageType::Sample:
+      return "sample";
+    case MessageType::Group:
+      return "group";
+    case MessageType::Weights:
+      return "weights";
   }
   return "";
 }
 
 std::string_view name_of(OptionType type) {
   switch (type) {
-    case OptionType::Bool: return "bool";
-    case OptionType::Integer: return "integer";
-    case OptionType::Real: return "number";
-    case OptionType::String: return "text";
-    case OptionType::Duration: return "duration";
-    case OptionType::ByteSize: return "size";
-    case OptionType::Count: return "count";
-    case OptionType::Path: return "path";
-    case OptionType::Model: return "model";
-    case OptionType::StageRef: return "stage";
-    case OptionType::StageWeights: return "weights of stages";
+    case OptionType::Bool:
+      return "bool";
+    case OptionType::Integer:
+      return "integer";
+    case OptionType::Real:
+      return "number";
+    case OptionType::String:
+      return "text";
+    case OptionType::Duration:
+      return "duration";
+    case OptionType::ByteSize:
+      return "size";
+    case OptionType::Count:
+      return "count";
+    case OptionType::Path:
+      return "path";
+    case OptionType::Model:
+      return "model";
+    case OptionType::StageRef:
+      return "stage";
+    case OptionType::StageWeights:
+      return "weights of stages";
   }
   return "";
 }

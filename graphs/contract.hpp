@@ -48,21 +48,21 @@ std::string_view name_of(OptionType type);
 struct OptionSpec {
   std::string name;
   OptionType type = OptionType::String;
-  bool list = false;                  // [a, b]; one bare element is accepted as a list of one
+  bool list = false;  // [a, b]; one bare element is accepted as a list of one
   bool required = false;
-  bool must_exist = false;            // Path: a file to read (checked when asked)
+  bool must_exist = false;             // Path: a file to read (checked when asked)
   std::optional<Value> default_value;  // absent and not required: the option may be missing
-  std::optional<double> low, high;    // inclusive; durations in seconds, sizes in bytes
-  bool low_open = false;              // low itself is not allowed
-  std::vector<std::string> choices;   // of texts
-  std::optional<CountUnit> unit;      // Count: the only unit that makes sense
-  std::string family;                 // StageRef: "dataset", "verifier"; empty: any stage
-  std::string doc;                    // one line
+  std::optional<double> low, high;     // inclusive; durations in seconds, sizes in bytes
+  bool low_open = false;               // low itself is not allowed
+  std::vector<std::string> choices;    // of texts
+  std::optional<CountUnit> unit;       // Count: the only unit that makes sense
+  std::string family;                  // StageRef: "dataset", "verifier"; empty: any stage
+  std::string doc;                     // one line
 };
 
 struct Contract {
-  std::string kind;  // family.variant or family
-  std::string doc;   // one line
+  std::string kind;                       // family.variant or family
+  std::string doc;                        // one line
   std::vector<PortSpec> inputs, outputs;  // the first of a delivery is the default port
   std::vector<OptionSpec> options;
   bool admits = false;           // reads weights for samples: the gate stands before it

@@ -76,10 +76,10 @@ class Renderer {
   std::string one(const Diagnostic& diagnostic) {
     out_.clear();
     severity_ = diagnostic.severity == Severity::Error ? palette_.error : palette_.warning;
-    out_ += fmt::format("{}{}[{}]{}{}: {}{}\n", severity_,
-                        diagnostic.severity == Severity::Error ? "error" : "warning",
-                        diagnostic.code, palette_.reset, palette_.bold, diagnostic.message,
-                        palette_.reset);
+    out_ +=
+        fmt::format("{}{}[{}]{}{}: {}{}\n", severity_,
+                    diagnostic.severity == Severity::Error ? "error" : "warning", diagnostic.code,
+                    palette_.reset, palette_.bold, diagnostic.message, palette_.reset);
     gutter_ = gutter_width(diagnostic);
     snippet(diagnostic, diagnostic.primary.span.source, true);
     std::vector<std::uint32_t> others;
@@ -138,8 +138,8 @@ class Renderer {
     for (const Label& label : diagnostic.secondary) add(label);
 
     const Position at = position_of(source, first->span.begin);
-    out_ += fmt::format("{:>{}}{}{}{} {}", "", gutter_, palette_.gutter, primary ? "-->" : ":::",
-                        palette_.reset, source.name);
+    out_ += fmt::format("{:>{}}{}{}{} {}", "", gutter_, palette_.gutter,
+                        primary ? "-->" : ":::", palette_.reset, source.name);
     if (source.is_file) out_ += fmt::format(":{}:{}", at.line, at.column);
     out_ += '\n';
     if (source.text.empty()) return;
@@ -166,8 +166,8 @@ class Renderer {
         const std::size_t offset = byte > begin ? byte - begin : 0;
         return shown.columns[std::min(offset, raw.size())];
       };
-      Mark mark{column(label->span.begin), column(label->span.end),
-                label == &diagnostic.primary, label->text};
+      Mark mark{column(label->span.begin), column(label->span.end), label == &diagnostic.primary,
+                label->text};
       if (label->span.end > begin + raw.size()) mark.end = width;
       mark.end = std::max(mark.end, mark.begin + 1);
       marks.push_back(mark);
@@ -243,8 +243,8 @@ nlohmann::ordered_json label_json(const Label& label, const Sources& sources) {
   const Source& source = sources[label.span.source];
   const Position begin = position_of(source, label.span.begin);
   const Position end = position_of(source, label.span.end);
-  return {{"file", source.name},       {"line", begin.line},   {"column", begin.column},
-          {"end_line", end.line},      {"end_column", end.column}, {"label", label.text}};
+  return {{"file", source.name},  {"line", begin.line},       {"column", begin.column},
+          {"end_line", end.line}, {"end_column", end.column}, {"label", label.text}};
 }
 
 }  // namespace

@@ -49,8 +49,7 @@ struct Position {
 Position position_of(const Source& source, std::uint32_t byte);
 
 /// For people; ends with a line that counts the problems. Empty for no diagnostics.
-std::string render(const std::vector<Diagnostic>& diagnostics, const Sources& sources,
-                   bool colour);
+std::string render(const std::vector<Diagnostic>& diagnostics, const Sources& sources, bool colour);
 /// {"diagnostics": [{code, severity, message, file, line, column, ..., help}], "errors": n}
 std::string render_json(const std::vector<Diagnostic>& diagnostics, const Sources& sources);
 

@@ -22,7 +22,7 @@ namespace troupe::graphs {
 struct DraftOption {
   Value value;
   Origin origin;
-  Span key_span, value_span;             // of written options
+  Span key_span, value_span;              // of written options
   std::map<std::string, Span> key_spans;  // of the keys of a table
   std::vector<Span> item_spans;           // of the items of a list
   std::string written;                    // of a path: before it was resolved
@@ -31,11 +31,11 @@ using DraftOptions = std::map<std::string, DraftOption, std::less<>>;
 
 struct DraftStage {
   std::string name;
-  Span name_span;                // in [stage.NAME]
+  Span name_span;                      // in [stage.NAME]
   const Contract* contract = nullptr;  // null: unknown kind
   DraftOptions options;
   bool in_flow = false;
-  bool referenced = false;       // an option of another stage names it
+  bool referenced = false;        // an option of another stage names it
   std::optional<Span> flow_span;  // where the flow names it first
 };
 
@@ -47,7 +47,7 @@ struct DraftModel {
 };
 
 struct DraftEdge {
-  std::uint32_t from = 0, to = 0;   // indices of stages
+  std::uint32_t from = 0, to = 0;  // indices of stages
   const PortSpec* out = nullptr;
   const PortSpec* in = nullptr;
   Delivery delivery = Delivery::Queue;
@@ -64,7 +64,7 @@ struct DraftEdge {
 };
 
 struct DraftJoin {
-  Span span;             // of ( & )
+  Span span;              // of ( & )
   bool at_start = false;  // nothing is written before it
   bool void_ = false;     // it turned out to be a plain merge of several sources
   std::uint32_t to = 0;
@@ -90,8 +90,7 @@ struct Draft {
   std::vector<DraftJoin> joins;
   std::optional<GatePlan> gate;
   Span flow_span;
-  // A part of the flow could not be understood: what it connects is unknown.
-  bool flow_broken = false;
+  bool flow_broken = false;  // part of the flow was not understood: what it connects is unknown
   bool cyclic = false;
 
   DraftStage* find_stage(std::string_view name);
@@ -131,8 +130,9 @@ void check_shape(Draft& draft);
 // joins.cpp: entrances of joins, and which way of a forked port is accounted.
 void resolve_joins(Draft& draft);
 void account_ways(Draft& draft);
-// policies.cpp: [edge."..."], capacities, staleness, the gate.
+// edge_sections.cpp: [edge."..."].
 void read_policies(Draft& draft, const RawNode& root);
+// policies.cpp: the gate, capacities, staleness.
 void place_gate(Draft& draft);
 void check_policies(Draft& draft);
 // verdicts.cpp: weights of verdicts.

@@ -19,11 +19,16 @@ std::string escaped(std::string_view text) {
 std::string html(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
+    if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
   }
   return out;
 }
@@ -55,21 +60,21 @@ std::string edge_text(const Plan& plan, const EdgePlan& edge, std::string_view f
                       std::string_view to) {
   std::string attributes;
   if (edge.delivery == Delivery::Latest) {
-    const bool back = plan.stages[edge.to.stage].in_flow &&
-                      !plan.stages[edge.to.stage].contract->is_source();
-    attributes = fmt::format("style=dashed, color=\"#8a5a00\", fontcolor=\"#8a5a00\", "
-                             "label=\"{}\"{}",
-                             name_of(edge.type), back ? ", constraint=false" : "");
+    const bool back =
+        plan.stages[edge.to.stage].in_flow && !plan.stages[edge.to.stage].contract->is_source();
+    attributes = fmt::format(
+        "style=dashed, color=\"#8a5a00\", fontcolor=\"#8a5a00\", "
+        "label=\"{}\"{}",
+        name_of(edge.type), back ? ", constraint=false" : "");
   } else if (!edge.accounted) {
     attributes = "style=dotted, label=\"observes\"";
   } else if (edge.converts == Conversion::AssembleGroups) {
-    attributes = "label=\"groups\", penwidth=1.6";
+    attributes = fmt::format("label=\"groups{}\", penwidth=1.6",
+                             edge.max_staleness.value_or(0) == 0
+                                 ? std::string()
+                                 : fmt::format("\\nstaleness ≤ {}", *edge.max_staleness));
   } else {
     attributes = fmt::format("label=\"{}s\"", name_of(edge.type));
-  }
-  if (edge.max_staleness) {
-    attributes += fmt::format(", headlabel=\"staleness {} \", labeldistance=2.2",
-                              *edge.max_staleness);
   }
   return fmt::format("  \"{}\" -> \"{}\" [{}];\n", escaped(from), escaped(to), attributes);
 }
@@ -91,13 +96,15 @@ std::string draw_dot(const Plan& plan) {
         "  \" gate\" [shape=diamond, style=filled, fillcolor=\"#f4d9d9\", fontsize=10, "
         "margin=\"0.02,0.02\", label=\"gate\\n{} × {}\"];\n",
         gate.groups_in_flight_max, gate.group_size);
-    out += fmt::format("  \" gate\" -> \"{}\" [label=\"\"];\n",
-                       escaped(plan.stages[gate.stage].name));
+    out +=
+        fmt::format("  \" gate\" -> \"{}\" [label=\"\"];\n", escaped(plan.stages[gate.stage].name));
   }
   // A join is a small bar: the branches end there, one edge goes on.
   for (const JoinPlan& join : plan.joins) {
-    out += fmt::format("  \" join {}\" [shape=circle, width=0.28, fixedsize=true, fontsize=13, "
-                       "style=filled, fillcolor=\"#dddddd\", label=\"&\"];\n", join.index);
+    out += fmt::format(
+        "  \" join {}\" [shape=circle, width=0.28, fixedsize=true, fontsize=13, "
+        "style=filled, fillcolor=\"#dddddd\", label=\"&\"];\n",
+        join.index);
     EdgePlan onward = plan.edges[join.branches.front()];
     out += edge_text(plan, onward, fmt::format(" join {}", join.index),
                      plan.stages[join.to.stage].name);
@@ -126,10 +133,11 @@ std::string draw_dot(const Plan& plan) {
       for (const std::string& name : names) {
         const StagePlan* other = plan.find_stage(name);
         if (!other) continue;
-        out += fmt::format("  \"{}\" -> \"{}\" [style=dotted, arrowhead=none, color=\"#999999\", "
-                           "fontcolor=\"#777777\", label=\"{}\"{}];\n",
-                           escaped(name), escaped(stage.name), escaped(spec.name),
-                           other->in_flow ? ", constraint=false" : "");
+        out += fmt::format(
+            "  \"{}\" -> \"{}\" [style=dotted, arrowhead=none, color=\"#999999\", "
+            "fontcolor=\"#777777\", label=\"{}\"{}];\n",
+            escaped(name), escaped(stage.name), escaped(spec.name),
+            other->in_flow ? ", constraint=false" : "");
       }
     }
   }

@@ -14,8 +14,7 @@ namespace troupe::graphs {
 class Findings {
  public:
   /// The reference is good until the next call.
-  Diagnostic& error(std::string_view code, std::string message, Span span,
-                    std::string label = "") {
+  Diagnostic& error(std::string_view code, std::string message, Span span, std::string label = "") {
     return add(Severity::Error, code, std::move(message), span, std::move(label));
   }
   Diagnostic& warning(std::string_view code, std::string message, Span span,

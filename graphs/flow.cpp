@@ -54,22 +54,29 @@ class Lexer {
     if (starts("->")) return take(TokenType::Arrow, 2, Arrow::Queue);
     if (starts("~>")) return take(TokenType::Arrow, 2, Arrow::Latest);
     switch (c) {
-      case '(': return take(TokenType::Open, 1);
-      case ')': return take(TokenType::Close, 1);
-      case '[': return take(TokenType::RouteOpen, 1);
-      case ']': return take(TokenType::RouteClose, 1);
-      case '&': return take(TokenType::And, 1);
-      case ',': return take(TokenType::Comma, 1);
-      case ':': return take(TokenType::Colon, 1);
-      default: break;
+      case '(':
+        return take(TokenType::Open, 1);
+      case ')':
+        return take(TokenType::Close, 1);
+      case '[':
+        return take(TokenType::RouteOpen, 1);
+      case ']':
+        return take(TokenType::RouteClose, 1);
+      case '&':
+        return take(TokenType::And, 1);
+      case ',':
+        return take(TokenType::Comma, 1);
+      case ':':
+        return take(TokenType::Colon, 1);
+      default:
+        break;
     }
     if (is_name_byte(c)) {
       std::size_t end = at_;
       // A '-' belongs to the name unless it begins an arrow; a '.' names a port.
-      while (end < text_.size() &&
-             (is_name_byte(text_[end]) || text_[end] == '.' ||
-              (text_[end] == '-' && text_.substr(end, 2) != "->" &&
-               text_.substr(end, 3) != "-->"))) {
+      while (end < text_.size() && (is_name_byte(text_[end]) || text_[end] == '.' ||
+                                    (text_[end] == '-' && text_.substr(end, 2) != "->" &&
+                                     text_.substr(end, 3) != "-->"))) {
         ++end;
       }
       return take(TokenType::Name, end - at_);
@@ -83,10 +90,10 @@ class Lexer {
       std::string_view written, meant;
       Arrow arrow;
     };
-    static constexpr Meant kMeant[] = {{"-->", "->", Arrow::Queue},  {"=>", "->", Arrow::Queue},
-                                       {"→", "->", Arrow::Queue},    {"~~>", "~>", Arrow::Latest},
-                                       {"<~>", "<->", Arrow::Call},  {">", "->", Arrow::Queue},
-                                       {"~", "~>", Arrow::Latest},   {"-", "->", Arrow::Queue}};
+    static constexpr Meant kMeant[] = {{"-->", "->", Arrow::Queue}, {"=>", "->", Arrow::Queue},
+                                       {"→", "->", Arrow::Queue},   {"~~>", "~>", Arrow::Latest},
+                                       {"<~>", "<->", Arrow::Call}, {">", "->", Arrow::Queue},
+                                       {"~", "~>", Arrow::Latest},  {"-", "->", Arrow::Queue}};
     for (const Meant& meant : kMeant) {
       if (!starts(meant.written)) continue;
       const Token token = take(TokenType::Arrow, meant.written.size(), meant.arrow);
@@ -160,8 +167,7 @@ class Parser {
           .help.push_back(fmt::format("remove it, or open with `{}` where the branches begin",
                                       token.type == TokenType::Close ? "(" : "["));
     } else if (token.type == TokenType::And) {
-      findings_
-          .error(codes::kUnbalanced, "`&` stands between branches, inside `( )`", span(token))
+      findings_.error(codes::kUnbalanced, "`&` stands between branches, inside `( )`", span(token))
           .help.push_back("write (a & b) around the branches");
     } else {
       findings_.error(codes::kExpectedArrow, fmt::format("`{}` does not belong here", text),
@@ -312,9 +318,12 @@ class Parser {
 
 std::string_view text_of(Arrow arrow) {
   switch (arrow) {
-    case Arrow::Queue: return "->";
-    case Arrow::Latest: return "~>";
-    case Arrow::Call: return "<->";
+    case Arrow::Queue:
+      return "->";
+    case Arrow::Latest:
+      return "~>";
+    case Arrow::Call:
+      return "<->";
   }
   return "";
 }

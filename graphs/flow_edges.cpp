@@ -26,9 +26,10 @@ class Line {
  public:
   Line(Draft& draft, std::set<std::string>& unknown) : draft_(draft), unknown_(unknown) {}
 
-  void lower(const FlowChain& line) {
+  /// `understood`: the line had no mistakes, so that what it lacks was not lost in reading.
+  void lower(const FlowChain& line, bool understood) {
     chain(line, true);
-    if (line.nodes.size() == 1 && line.arrows.empty()) {
+    if (line.nodes.size() == 1 && line.arrows.empty() && understood) {
       const FlowNode& only = line.nodes.front();
       draft_.findings
           .error(codes::kNothingConnected, "this line connects nothing", only.span,
@@ -48,10 +49,9 @@ class Line {
     }
     Ends out;
     for (const FlowBranch& branch : node.branches) {
-      const Ends inside = lower_inside
-                              ? chain(branch.chain, false)
-                              : Ends{ends(branch.chain.nodes.front(), false).heads,
-                                     ends(branch.chain.nodes.back(), false).tails};
+      const Ends inside = lower_inside ? chain(branch.chain, false)
+                                       : Ends{ends(branch.chain.nodes.front(), false).heads,
+                                              ends(branch.chain.nodes.back(), false).tails};
       out.heads.insert(out.heads.end(), inside.heads.begin(), inside.heads.end());
       out.tails.insert(out.tails.end(), inside.tails.begin(), inside.tails.end());
     }
@@ -60,8 +60,8 @@ class Line {
 
   void later(Span span, std::string message, std::string help) {
     draft_.flow_broken = true;
-    draft_.findings.error(codes::kNotSupportedYet, std::move(message), span).help.push_back(
-        std::move(help));
+    draft_.findings.error(codes::kNotSupportedYet, std::move(message), span)
+        .help.push_back(std::move(help));
   }
 
   Ends chain(const FlowChain& chain, bool outermost) {
@@ -88,9 +88,9 @@ class Line {
     }
     const bool queue = arrow.arrow == Arrow::Queue;
     if (queue && from.tails.size() > 1 && to.heads.size() > 1) {
-      Diagnostic& found = draft_.findings.error(
-          codes::kBranchesInARow, "branches that lead straight into branches", arrow.span,
-          "a stage must stand here");
+      Diagnostic& found =
+          draft_.findings.error(codes::kBranchesInARow, "branches that lead straight into branches",
+                                arrow.span, "a stage must stand here");
       found.secondary.push_back({left.span, "these are joined"});
       found.secondary.push_back({right.span, "these begin anew"});
       found.help.push_back("put a stage between: (a & b) -> joined -> (c & d)");
@@ -158,14 +158,13 @@ class Line {
         node.span, output ? "nothing leaves it this way" : "nothing enters it this way");
     found.secondary.push_back({arrow.span, "by this arrow"});
     if (!ports.empty()) {
-      found.help.push_back(output ? fmt::format("it gives its {} by `{}`: write {}.{} {} ...",
-                                                ports.front().name, latest ? "->" : "~>",
-                                                ref.stage, ports.front().name,
-                                                latest ? "->" : "~>")
-                                  : fmt::format("it takes its {} by `{}`: write ... {} {}.{}",
-                                                ports.front().name, latest ? "->" : "~>",
-                                                latest ? "->" : "~>", ref.stage,
-                                                ports.front().name));
+      found.help.push_back(output
+                               ? fmt::format("it gives its {} by `{}`: write {}.{} {} ...",
+                                             ports.front().name, latest ? "->" : "~>", ref.stage,
+                                             ports.front().name, latest ? "->" : "~>")
+                               : fmt::format("it takes its {} by `{}`: write ... {} {}.{}",
+                                             ports.front().name, latest ? "->" : "~>",
+                                             latest ? "->" : "~>", ref.stage, ports.front().name));
     } else {
       found.help.push_back(output ? "it is an end of the flow: no arrow leaves it"
                                   : "it is a beginning of the flow: no arrow enters it");
@@ -174,18 +173,24 @@ class Line {
   }
 
   const PortSpec* unknown_port(const FlowNode& node, const Contract& contract, bool output) {
+    if (!told_ports_.insert(&node).second) return nullptr;
     const FlowRef& ref = node.ref;
+    const bool either = leaves_.contains(&node) && enters_.contains(&node);
     std::vector<std::string> names;
-    for (const PortSpec& port : output ? contract.outputs : contract.inputs) {
-      names.push_back(port.name);
+    if (output || either) {
+      for (const PortSpec& port : contract.outputs) names.push_back(port.name);
     }
-    const char* side = output ? "output" : "input";
+    if (!output || either) {
+      for (const PortSpec& port : contract.inputs) names.push_back(port.name);
+    }
+    const char* side = either ? "port" : output ? "output" : "input";
     Diagnostic& found = draft_.findings.error(
         codes::kUnknownPort,
         fmt::format("`{}` ({}) has no {} `{}`", ref.stage, contract.kind, side, ref.port),
         ref.port_span, fmt::format("no such {}", side));
     if (output ? contract.input(ref.port) : contract.output(ref.port)) {
-      found.help.push_back(fmt::format("`{}` is an {} of it", ref.port, output ? "input" : "output"));
+      found.help.push_back(
+          fmt::format("`{}` is an {} of it", ref.port, output ? "input" : "output"));
     } else {
       found.help.push_back(name_help(ref.port, names, fmt::format("its {}s", side)));
     }
@@ -194,6 +199,7 @@ class Line {
 
   void wrong_arrow(const FlowNode& node, const FlowArrow& arrow, const PortSpec& port,
                    bool output) {
+    if (!told_arrows_.insert(arrow.span.begin).second) return;
     const bool latest = port.delivery == Delivery::Latest;
     Diagnostic& found = draft_.findings.error(
         codes::kWrongArrow,
@@ -211,8 +217,7 @@ class Line {
     DraftEdge edge;
     edge.from = *from;
     edge.to = *to;
-    edge.delivery =
-        connection.arrow.arrow == Arrow::Queue ? Delivery::Queue : Delivery::Latest;
+    edge.delivery = connection.arrow.arrow == Arrow::Queue ? Delivery::Queue : Delivery::Latest;
     edge.arrow_span = connection.arrow.span;
     edge.from_span = connection.from->span;
     edge.to_span = connection.to->span;
@@ -233,9 +238,8 @@ class Line {
         continue;
       }
       Diagnostic& found = draft_.findings.error(
-          codes::kConnectedTwice,
-          fmt::format("`{}` is connected twice", draft_.name_of_edge(edge)), edge.arrow_span,
-          "again here");
+          codes::kConnectedTwice, fmt::format("`{}` is connected twice", draft_.name_of_edge(edge)),
+          edge.arrow_span, "again here");
       found.secondary.push_back({other.arrow_span, "connected here"});
       found.help.push_back("remove one of them");
       return;
@@ -263,8 +267,7 @@ class Line {
       found.help.push_back(fmt::format(
           "a stage that answers prompts must stand between: {} -> GENERATOR -> {}", from, to));
     } else {
-      found.help.push_back(
-          fmt::format("connect {} with a stage that gives {}", to, plural(in)));
+      found.help.push_back(fmt::format("connect {} with a stage that gives {}", to, plural(in)));
     }
   }
 
@@ -275,7 +278,8 @@ class Line {
   Draft& draft_;
   std::set<std::string>& unknown_;
   std::vector<Connection> connections_;
-  std::set<const FlowNode*> leaves_, enters_;
+  std::set<const FlowNode*> leaves_, enters_, told_ports_;
+  std::set<std::uint32_t> told_arrows_;  // by where they begin
 };
 
 void read_lines(Draft& draft, const RawNode& flow) {
@@ -304,15 +308,15 @@ void read_lines(Draft& draft, const RawNode& flow) {
     const FlowPlaces places(line->span, literal_map(draft.sources[line->span.source], *line));
     const std::size_t before = draft.findings.errors();
     const FlowChain chain = parse_flow(line->string, places, draft.findings);
-    if (draft.findings.errors() != before) {
+    const bool understood = draft.findings.errors() == before;
+    if (!understood) {
       draft.flow_broken = true;
     } else if (chain.nodes.empty()) {
-      draft.findings
-          .error(codes::kNothingConnected, "this line of the flow is empty", line->span)
+      draft.findings.error(codes::kNothingConnected, "this line of the flow is empty", line->span)
           .help.push_back("write `a -> b`, or remove the line");
     }
     draft.flow.push_back(text_of(chain));
-    Line(draft, unknown).lower(chain);
+    Line(draft, unknown).lower(chain, understood);
   }
   // Joins of whose branches nothing could be connected leave no trace.
   for (std::uint32_t i = 0; i < draft.edges.size(); ++i) {

@@ -43,10 +43,10 @@ std::vector<Step> climb(const Draft& draft, std::uint32_t branch) {
     const auto in = draft.queues_into(step.stage);
     if (in.empty()) return out;
     const auto inner = draft.edges[in.front()].join;
-    const bool joined =
-        inner && !draft.joins[*inner].void_ &&
-        std::all_of(in.begin(), in.end(),
-                    [&](std::uint32_t edge) { return draft.edges[edge].join == inner; });
+    const bool joined = inner && !draft.joins[*inner].void_ &&
+                        std::all_of(in.begin(), in.end(), [&](std::uint32_t edge) {
+                          return draft.edges[edge].join == inner;
+                        });
     if (joined && draft.joins[*inner].entrance) {
       step = {*draft.joins[*inner].entrance, draft.joins[*inner].entries};
     } else if (in.size() == 1) {
@@ -68,19 +68,20 @@ void cannot_fill(Draft& draft, const DraftJoin& join, const std::vector<std::vec
   Diagnostic& found = draft.findings.error(
       codes::kJoinCannotFill, "these branches do not see the same samples", join.span,
       fmt::format("`{}` would wait for ever for their other halves", draft.stages[join.to].name));
-  std::set<std::uint32_t> told;
+  std::set<std::uint32_t> tops;
+  bool several_ways = false;
   for (const auto& steps : ways) {
-    const std::uint32_t top = steps.back().stage;
-    if (!told.insert(top).second) continue;
+    tops.insert(steps.back().stage);
+    several_ways = several_ways || !draft.queues_into(steps.back().stage).empty();
+  }
+  for (const std::uint32_t top : tops) {
     const auto in = draft.queues_into(top);
-    if (in.empty()) {
+    if (in.empty() && !several_ways) {
       found.secondary.push_back({draft.place_of(top), "some begin here"});
-      continue;
     }
     for (const std::uint32_t edge : in) {
-      found.secondary.push_back(
-          {draft.edges[edge].arrow_span, fmt::format("some reach `{}` this way",
-                                                     draft.stages[top].name)});
+      found.secondary.push_back({draft.edges[edge].arrow_span,
+                                 fmt::format("some reach `{}` this way", draft.stages[top].name)});
     }
   }
   found.help.push_back(
@@ -99,15 +100,19 @@ void check_types(Draft& draft, std::uint32_t index) {
         const bool last = edge.to == join.to && edge.join == index;
         const bool converts = edge.out->type != wanted || (!last && edge.in->type != wanted);
         if (!converts || !told.insert(i).second) continue;
-        const std::uint32_t stage = edge.out->type != wanted ? edge.from : edge.to;
+        const bool makes = edge.out->type != wanted;
+        const std::string& name = draft.stages[makes ? edge.from : edge.to].name;
+        const bool prompts = wanted == MessageType::Prompt;
         Diagnostic& found = draft.findings.error(
             codes::kGroupsInBranch,
-            fmt::format("`{}` works on whole groups inside a branch of ( & )",
-                        draft.stages[stage].name),
-            edge.out->type != wanted ? edge.from_span : edge.to_span,
-            "the other branches bring single samples");
-        found.secondary.push_back({join.span, "joined sample by sample"});
-        found.help.push_back("move it behind the join: (a & b) -> reward -> filter -> ...");
+            prompts ? fmt::format("`{}` answers prompts inside a branch of ( & )", name)
+                    : fmt::format("`{}` works on whole groups inside a branch of ( & )", name),
+            makes ? edge.from_span : edge.to_span,
+            prompts ? "answers of two branches belong to different samples"
+                    : "the other branches bring single samples");
+        found.secondary.push_back({draft.edges[branch].to_span, "the branches are joined here"});
+        found.help.push_back(prompts ? "move it before the branches: generate -> (a & b) -> reward"
+                                     : "move it behind the join: (a & b) -> reward -> filter");
         return;
       }
       if (step.stage == join.entrance) break;
@@ -137,8 +142,8 @@ void resolve(Draft& draft, std::uint32_t index) {
           fmt::format("`{}` would wait for ever for their other halves",
                       draft.stages[join.to].name));
       for (const std::uint32_t e : entries) {
-        found.secondary.push_back({draft.edges[e].from_span,
-                                   fmt::format("by output `{}`", draft.edges[e].out->name)});
+        found.secondary.push_back(
+            {draft.edges[e].from_span, fmt::format("by output `{}`", draft.edges[e].out->name)});
       }
       found.help.push_back("a sample leaves a stage by one of its outputs only");
       return;
@@ -245,8 +250,9 @@ void account_ways(Draft& draft) {
           fmt::format("`{}` gets the same samples twice", draft.stages[stage].name),
           draft.edges[*observed].arrow_span, "they come this way");
       found.secondary.push_back({draft.edges[*counted].arrow_span, "and this way"});
-      found.help.push_back("write the ways as branches of one ( & ), which joins them, or remove "
-                           "one");
+      found.help.push_back(
+          "write the ways as branches of one ( & ), which joins them, or remove "
+          "one");
     }
     ways.choose(stage);
     if (!accounted[stage]) {

@@ -21,6 +21,8 @@ bool complete(const Draft& draft) {
   return !draft.flow_broken;
 }
 
+std::size_t findings_so_far(const Draft& draft) { return draft.findings.errors(); }
+
 std::optional<Plan> check(Draft& draft, const RawNode& root) {
   read_sections(draft, root);
   check_references(draft);
@@ -29,10 +31,11 @@ std::optional<Plan> check(Draft& draft, const RawNode& root) {
   check_shape(draft);
   // What follows reasons about ways through the graph: a hole would make it invent problems.
   if (complete(draft) && !draft.cyclic) {
+    const std::size_t before = findings_so_far(draft);
     resolve_joins(draft);
-    account_ways(draft);
-    place_gate(draft);
-    check_policies(draft);
+    if (findings_so_far(draft) == before) account_ways(draft);
+    if (findings_so_far(draft) == before) place_gate(draft);
+    if (findings_so_far(draft) == before) check_policies(draft);
     check_weights(draft);
   }
   if (draft.findings.has_errors()) return std::nullopt;
@@ -88,8 +91,7 @@ LoadResult load_graph(const std::filesystem::path& file, const std::vector<std::
   LoadResult out;
   out.sources.push_back({file.string(), "", true});
   Findings findings;
-  findings
-      .error(codes::kUnreadable, fmt::format("cannot read {}: {}", file.string(), why), Span{})
+  findings.error(codes::kUnreadable, fmt::format("cannot read {}: {}", file.string(), why), Span{})
       .help.push_back("name a graph file; examples/ has some to begin with");
   out.diagnostics = findings.take();
   return out;

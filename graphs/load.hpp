@@ -16,7 +16,7 @@ namespace troupe::graphs {
 struct LoadResult {
   std::optional<Plan> plan;  // present exactly when no diagnostic is an error
   std::vector<Diagnostic> diagnostics;
-  Sources sources;           // what the spans point into
+  Sources sources;  // what the spans point into
 
   bool ok() const { return plan.has_value(); }
   std::string rendered(bool colour) const { return render(diagnostics, sources, colour); }

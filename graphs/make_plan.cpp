@@ -26,8 +26,8 @@ std::uint64_t number(const DraftOptions& options, std::string_view name) {
 
 void make_run(const Draft& draft, Plan& plan) {
   const auto name = draft.run.find("name");
-  plan.run.name = name != draft.run.end() ? name->second.value.as_string()
-                                          : draft.file.stem().string();
+  plan.run.name =
+      name != draft.run.end() ? name->second.value.as_string() : draft.file.stem().string();
   plan.run.seed = number(draft.run, "seed");
   plan.run.steps = number(draft.run, "steps");
   plan.run.checkpoint_every = number(draft.run, "checkpoint_every");

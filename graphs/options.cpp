@@ -23,33 +23,48 @@ std::string number_text(double value, OptionType type) {
 std::string range_text(const OptionSpec& spec) {
   const auto text = [&](double value) { return number_text(value, spec.type); };
   if (spec.low && spec.high) return fmt::format("{} to {}", text(*spec.low), text(*spec.high));
-  if (spec.low) return fmt::format("{} {}", spec.low_open ? "more than" : "at least",
-                                   text(*spec.low));
+  if (spec.low)
+    return fmt::format("{} {}", spec.low_open ? "more than" : "at least", text(*spec.low));
   return fmt::format("at most {}", text(*spec.high));
 }
 
-std::string_view expected(OptionType type) {
-  switch (type) {
-    case OptionType::Bool: return "true or false";
-    case OptionType::Integer: return "an integer";
-    case OptionType::Real: return "a number";
-    case OptionType::String: return "a text in quotes";
-    case OptionType::Duration: return "a duration such as \"2s\" or \"500ms\"";
-    case OptionType::ByteSize: return "a size such as \"64MiB\"";
-    case OptionType::Count: return "a count such as \"256 samples\"";
-    case OptionType::Path: return "a path in quotes";
-    case OptionType::Model: return "the name of a model in quotes";
-    case OptionType::StageRef: return "the name of a stage in quotes";
-    case OptionType::StageWeights: return "a table such as { check_math = 1.0 }";
+std::string expected(const OptionSpec& spec) {
+  switch (spec.type) {
+    case OptionType::Bool:
+      return "true or false";
+    case OptionType::Integer:
+      return "an integer";
+    case OptionType::Real:
+      return "a number";
+    case OptionType::String:
+      return "a text in quotes";
+    case OptionType::Duration:
+      return "a duration such as \"2s\" or \"500ms\"";
+    case OptionType::ByteSize:
+      return "a size such as \"64MiB\"";
+    case OptionType::Count:
+      return fmt::format("a count such as \"{} {}\"", spec.unit == CountUnit::Steps ? 400 : 256,
+                         name_of(spec.unit.value_or(CountUnit::Samples)));
+    case OptionType::Path:
+      return "a path in quotes";
+    case OptionType::Model:
+      return "the name of a model in quotes";
+    case OptionType::StageRef:
+      return "the name of a stage in quotes";
+    case OptionType::StageWeights:
+      return "a table such as { check_math = 1.0 }";
   }
   return "";
 }
 
 std::string_view units_help(OptionType type) {
   switch (type) {
-    case OptionType::Duration: return "units of time: ns, us, ms, s, m, h, d; for example \"2s\"";
-    case OptionType::ByteSize: return "units of size: B, KiB, MiB, GiB, kB, MB, GB; for example \"64MiB\"";
-    default: return "units of counts: samples, groups, prompts, steps; for example \"8 groups\"";
+    case OptionType::Duration:
+      return "units of time: ns, us, ms, s, m, h, d; for example \"2s\"";
+    case OptionType::ByteSize:
+      return "units of size: B, KiB, MiB, GiB, kB, MB, GB; for example \"64MiB\"";
+    default:
+      return "units of counts: samples, groups, prompts, steps; for example \"8 groups\"";
   }
 }
 
@@ -86,10 +101,11 @@ class Converter {
 
  private:
   std::nullopt_t wrong_type(const RawNode& node, std::string help = "") {
-    Diagnostic& found = draft_.findings.error(
-        codes::kWrongType,
-        fmt::format("`{}` is {}, not {}", spec_.name, expected(spec_.type), node.describe()),
-        node.span, fmt::format("expected {}", expected(spec_.type)));
+    Diagnostic& found =
+        draft_.findings.error(codes::kWrongType,
+                              fmt::format("{}`{}` is {}, not {}", spec_.list ? "an item of " : "",
+                                          spec_.name, expected(spec_), node.describe()),
+                              node.span, fmt::format("expected {}", expected(spec_)));
     if (!help.empty()) found.help.push_back(std::move(help));
     if (!spec_.doc.empty()) found.help.push_back(fmt::format("{}: {}", spec_.name, spec_.doc));
     return std::nullopt;
@@ -97,10 +113,14 @@ class Converter {
 
   std::nullopt_t wrong_unit(const RawNode& node, std::string label) {
     draft_.findings
-        .error(codes::kWrongUnit,
-               fmt::format("`{}` needs {}", spec_.name, expected(spec_.type)), node.span,
-               std::move(label))
-        .help.push_back(std::string(units_help(spec_.type)));
+        .error(codes::kWrongUnit, fmt::format("`{}` needs {}", spec_.name, expected(spec_)),
+               node.span, std::move(label))
+        .help.push_back(
+            spec_.unit ? fmt::format("write it in {}, for example {}", name_of(*spec_.unit),
+                                     spec_.default_value && spec_.default_value->as_count().n > 0
+                                         ? spec_.default_value->text()
+                                         : expected(spec_).substr(sizeof("a count such as ") - 1))
+                       : std::string(units_help(spec_.type)));
     return std::nullopt;
   }
 
@@ -128,9 +148,12 @@ class Converter {
         return ranged(Value(node.real), node.real, node);
       case OptionType::Duration:
       case OptionType::ByteSize:
-      case OptionType::Count: return with_unit(node);
-      case OptionType::StageWeights: return weights(node, out);
-      default: break;
+      case OptionType::Count:
+        return with_unit(node);
+      case OptionType::StageWeights:
+        return weights(node, out);
+      default:
+        break;
     }
     const std::string* text = text_of_node(draft_, node, storage);
     if (!text) return wrong_type(node);
@@ -168,16 +191,15 @@ class Converter {
       const RawNode& value = entry.value;
       out.key_spans[entry.key] = entry.key_span;
       if (value.type != RawNode::Type::Integer && value.type != RawNode::Type::Real) {
-        draft_.findings.error(codes::kWrongType,
-                              fmt::format("the weight of `{}` is a number, not {}", entry.key,
-                                          value.describe()),
-                              value.span, "expected a number");
+        draft_.findings.error(
+            codes::kWrongType,
+            fmt::format("the weight of `{}` is a number, not {}", entry.key, value.describe()),
+            value.span, "expected a number");
         complete = false;
         continue;
       }
-      const double real = value.type == RawNode::Type::Integer
-                              ? static_cast<double>(value.integer)
-                              : value.real;
+      const double real =
+          value.type == RawNode::Type::Integer ? static_cast<double>(value.integer) : value.real;
       if (!ranged(Value(real), real, value)) complete = false;
       table.push_back({entry.key, Value(real)});
     }
@@ -296,8 +318,8 @@ DraftOptions read_options(Draft& draft, const RawNode& table, const std::vector<
       draft.findings
           .error(codes::kMissingKey, fmt::format("{} needs `{}`", owner, spec.name), header,
                  fmt::format("`{}` is missing", spec.name))
-          .help.push_back(fmt::format("add {} = ... ({}): {}", spec.name, expected(spec.type),
-                                      spec.doc));
+          .help.push_back(
+              fmt::format("add {} = ... ({}): {}", spec.name, expected(spec), spec.doc));
     }
   }
   return out;

@@ -36,28 +36,28 @@ struct RunPlan {
   std::uint64_t steps = 0;             // optimizer steps; 0: until the data ends
   std::uint64_t checkpoint_every = 0;  // steps; 0: only at the end
   std::uint64_t keep_checkpoints = 2;
-  std::filesystem::path directory;     // relative to the process, as written
-  unsigned threads = 0;                // 0: all cores
-  Options options;                     // the same as written, with origins
+  std::filesystem::path directory;  // relative to the process, as written
+  unsigned threads = 0;             // 0: all cores
+  Options options;                  // the same as written, with origins
 };
 
 struct ModelPlan {
   std::string name;
-  std::filesystem::path load;          // resolved against the graph file; empty when `from` is set
-  std::string from;                    // another model that this one copies (reference model)
-  std::uint64_t refresh_steps = 0;     // with `from`: copy again every so many steps; 0: never
-  std::string dtype;                   // "bf16" or "f32"
+  std::filesystem::path load;       // resolved against the graph file; empty when `from` is set
+  std::string from;                 // another model that this one copies (reference model)
+  std::uint64_t refresh_steps = 0;  // with `from`: copy again every so many steps; 0: never
+  std::string dtype;                // "bf16" or "f32"
   Options options;
 };
 
 struct StagePlan {
-  std::uint32_t index = 0;             // in Plan::stages; datasets use it as the id of their rows
+  std::uint32_t index = 0;  // in Plan::stages; datasets use it as the id of their rows
   std::string name;
   std::string kind;
   const Contract* contract = nullptr;
-  Options options;                     // every option with a default or a value; paths resolved
-  bool in_flow = true;                 // false: only named as an option of another stage
-  int line = 0;                        // of [stage.NAME] in the file
+  Options options;      // every option with a default or a value; paths resolved
+  bool in_flow = true;  // false: only named as an option of another stage
+  int line = 0;         // of [stage.NAME] in the file
 
   bool has(std::string_view option) const { return options.contains(option); }
   /// Aborts when the option is absent: ask `has` for options without a default.
@@ -76,19 +76,19 @@ struct PortRef {
 
 struct EdgePlan {
   std::uint32_t index = 0;
-  std::string name;                    // "reward -> learn", as [edge."..."] would call it
+  std::string name;  // "reward -> learn", as [edge."..."] would call it
   PortRef from, to;
   MessageType type = MessageType::Sample;  // what travels: the type of `from`
   Delivery delivery = Delivery::Queue;
-  std::uint64_t capacity_items = 0;    // of `type`; 1 for Latest
+  std::uint64_t capacity_items = 0;  // of `type`; 1 for Latest
   std::uint64_t capacity_bytes = 0;
   std::optional<std::uint64_t> max_staleness;  // edges into a learner only
   WhenFull when_full = WhenFull::Block;
   /// Exactly one of the ways out of a port is accounted, the others observe. The branches of one
   /// ( & ) are one way: their copies are one sample again at the join.
   bool accounted = true;
-  std::optional<std::uint32_t> join;   // this edge brings one branch of that join to its end
-  std::optional<std::uint32_t> fork;   // this edge begins a branch of that join
+  std::optional<std::uint32_t> join;       // this edge brings one branch of that join to its end
+  std::optional<std::uint32_t> fork;       // this edge begins a branch of that join
   Conversion converts = Conversion::None;  // done by the receiving end
   Origin capacity_items_origin, capacity_bytes_origin, max_staleness_origin, when_full_origin;
 };
@@ -97,7 +97,7 @@ struct EdgePlan {
 /// once, with what every branch added, when all `branches` have brought it.
 struct JoinPlan {
   std::uint32_t index = 0;
-  PortRef entrance;                     // the output that the branches copy
+  PortRef entrance;  // the output that the branches copy
   PortRef to;
   std::vector<std::uint32_t> entries;   // edges out of the entrance (EdgePlan::fork)
   std::vector<std::uint32_t> branches;  // edges into `to` (EdgePlan::join)
@@ -105,27 +105,28 @@ struct JoinPlan {
 
 /// The admission gate (DESIGN 4.5).
 struct GatePlan {
-  std::uint32_t stage = 0;              // it stands before this stage
+  std::uint32_t stage = 0;  // it stands before this stage
   std::uint32_t group_size = 1;
   std::optional<std::uint32_t> learner;  // absent: nothing learns, and only room limits admission
-  std::uint64_t prompts_per_step = 0;   // 0 without a learner
+  std::uint64_t prompts_per_step = 0;    // 0 without a learner
   std::uint64_t max_staleness = 0;
   std::uint64_t publish_every = 1;
-  /// Groups that may be unfinished at once: what staleness allows and every assembling edge holds.
+  /// Groups that may be unfinished at once: the batches that staleness allows; without a learner,
+  /// what the edges hold where groups assemble.
   std::uint64_t groups_in_flight_max = 0;
 };
 
 class Plan {
  public:
-  std::filesystem::path file;           // the graph file, as given
+  std::filesystem::path file;  // the graph file, as given
   RunPlan run;
   std::vector<ModelPlan> models;
   std::vector<StagePlan> stages;
   std::vector<EdgePlan> edges;
   std::vector<JoinPlan> joins;
   std::optional<GatePlan> gate;
-  std::vector<std::string> flow;        // the lines of [graph] flow, as written
-  std::string hash;                     // 16 hex digits over everything that a run depends on
+  std::vector<std::string> flow;  // the lines of [graph] flow, as written
+  std::string hash;               // 16 hex digits over everything that a run depends on
 
   const StagePlan* find_stage(std::string_view name) const;
   /// Abort when there is none.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graphs/display.hpp"
+#include "graphs/draft.hpp"
 
 namespace troupe::graphs {
 namespace {
@@ -23,16 +24,19 @@ std::string padded(std::string text, int width) {
 }
 
 std::string line(const std::string& name, const std::string& value, const std::string& origin) {
-  std::string out = padded(padded("  " + name, kValueColumn) + value, kOriginColumn);
+  std::string out = padded(padded("  " + name, kValueColumn) + value + " ", kOriginColumn);
   out += origin;
   while (!out.empty() && out.back() == ' ') out.pop_back();
   return out + "\n";
 }
 
-std::string options_text(const Options& options) {
+/// In the order in which the contract declares them.
+std::string options_text(const Options& options, const std::vector<OptionSpec>& specs) {
   std::string out;
-  for (const auto& [name, option] : options) {
-    out += line(name, option.value.text(), option.origin.place);
+  for (const OptionSpec& spec : specs) {
+    const auto option = options.find(spec.name);
+    if (option == options.end()) continue;
+    out += line(spec.name, option->second.value.text(), option->second.origin.place);
   }
   return out;
 }
@@ -80,14 +84,19 @@ std::string gate_text(const Plan& plan) {
   std::string out = fmt::format("\ngate before {}\n", plan.stages[gate.stage].name);
   out += line("group_size", std::to_string(gate.group_size), "");
   if (gate.learner) {
-    out += line("learner", fmt::format("{}, {} groups a step", plan.stages[*gate.learner].name,
-                                       gate.prompts_per_step), "");
+    out += line(
+        "learner",
+        fmt::format("{}, {} groups a step", plan.stages[*gate.learner].name, gate.prompts_per_step),
+        "");
     out += line("max_staleness", std::to_string(gate.max_staleness), "");
-    out += line("publish_every", fmt::format("{} step{}", gate.publish_every,
-                                             gate.publish_every == 1 ? "" : "s"), "");
+    out +=
+        line("publish_every",
+             fmt::format("{} step{}", gate.publish_every, gate.publish_every == 1 ? "" : "s"), "");
   }
-  out += line("in flight at most", fmt::format("{} groups, {} samples", gate.groups_in_flight_max,
-                                               gate.groups_in_flight_max * gate.group_size), "");
+  out += line("in flight at most",
+              fmt::format("{} groups, {} samples", gate.groups_in_flight_max,
+                          gate.groups_in_flight_max * gate.group_size),
+              "");
   return out;
 }
 
@@ -189,14 +198,14 @@ std::string dumped(const Json& json) {
 
 std::string print_plan(const Plan& plan) {
   std::string out = fmt::format("plan {}  (hash {})\n\nrun\n", plan.run.name, plan.hash);
-  out += options_text(plan.run.options);
+  out += options_text(plan.run.options, run_options());
   for (const ModelPlan& model : plan.models) {
-    out += fmt::format("\nmodel {}\n", model.name) + options_text(model.options);
+    out += fmt::format("\nmodel {}\n", model.name) + options_text(model.options, model_options());
   }
   for (const StagePlan& stage : plan.stages) {
     out += fmt::format("\nstage {}  ({}{})\n", stage.name, stage.kind,
                        stage.in_flow ? "" : ", beside the flow");
-    out += options_text(stage.options);
+    out += options_text(stage.options, stage.contract->options);
   }
   out += "\nflow\n";
   for (const std::string& text : plan.flow) out += "  " + text + "\n";
@@ -215,7 +224,9 @@ std::string plan_json(const Plan& plan) {
   Json out = {{"name", plan.run.name}, {"hash", plan.hash}, {"file", plan.file.string()}};
   out["run"] = options_json(plan.run.options);
   out["models"] = out["stages"] = Json::object();
-  for (const ModelPlan& model : plan.models) out["models"][model.name] = options_json(model.options);
+  for (const ModelPlan& model : plan.models) {
+    out["models"][model.name] = options_json(model.options);
+  }
   for (const StagePlan& stage : plan.stages) {
     out["stages"][stage.name] = {{"index", stage.index},
                                  {"kind", stage.kind},

@@ -45,10 +45,9 @@ std::string limits_text(const OptionSpec& spec) {
 std::string ports_text(const std::vector<PortSpec>& ports, std::string_view title) {
   std::string out;
   for (const PortSpec& port : ports) {
-    out += fmt::format("  {} {} {}  ({}{})\n", title,
-                       port.delivery == Delivery::Queue ? "->" : "~>", port.name,
-                       name_of(port.type),
-                       port.type == MessageType::Weights ? "" : "s");
+    out +=
+        fmt::format("  {} {} {}  ({}{})\n", title, port.delivery == Delivery::Queue ? "->" : "~>",
+                    port.name, name_of(port.type), port.type == MessageType::Weights ? "" : "s");
   }
   return out;
 }

@@ -20,13 +20,20 @@ RawEntry* RawNode::find(std::string_view key) {
 
 std::string_view RawNode::describe() const {
   switch (type) {
-    case Type::Bool: return "true or false";
-    case Type::Integer: return "an integer";
-    case Type::Real: return "a number";
-    case Type::String: return "a text";
-    case Type::Date: return "a date or time";
-    case Type::Array: return "a list";
-    case Type::Fields: return "a table";
+    case Type::Bool:
+      return "true or false";
+    case Type::Integer:
+      return "an integer";
+    case Type::Real:
+      return "a number";
+    case Type::String:
+      return "a text";
+    case Type::Date:
+      return "a date or time";
+    case Type::Array:
+      return "a list";
+    case Type::Fields:
+      return "a table";
   }
   return "";
 }
@@ -86,8 +93,8 @@ std::optional<SetParts> parse_set(const Source& source, std::uint32_t index) {
   auto value = read_toml(Source{source.name, padded + text.substr(equals), false}, index, ignored);
   const RawNode bare = bare_text(source, index, equals + 1);
   // "a#b" and "1 # b" are texts on a command line, not comments.
-  const bool whole = value && value->table.size() == 1 &&
-                     value->table.front().value.span.end == bare.span.end;
+  const bool whole =
+      value && value->table.size() == 1 && value->table.front().value.span.end == bare.span.end;
   out.value = whole ? std::move(value->table.front().value) : bare;
   return out;
 }
@@ -107,8 +114,9 @@ void apply_set(RawNode& root, const Source& source, std::uint32_t index, Finding
         .error(codes::kBadSet, "a --set is written KEY=VALUE",
                Span{index, 0, static_cast<std::uint32_t>(source.text.size())},
                "no key and value in this")
-        .help.push_back("for example --set stage.generate.temperature=0.8, or with a name in "
-                        "quotes: --set 'edge.\"a -> b\".max_staleness=1'");
+        .help.push_back(
+            "for example --set stage.generate.temperature=0.8, or with a name in "
+            "quotes: --set 'edge.\"a -> b\".max_staleness=1'");
     return;
   }
   RawNode* node = &root;

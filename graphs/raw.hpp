@@ -18,7 +18,7 @@ struct RawEntry;
 struct RawNode {
   enum class Type { Bool, Integer, Real, String, Date, Array, Fields };
   Type type = Type::Fields;
-  Span span;                  // of the value; of the header for a [table]
+  Span span;  // of the value; of the header for a [table]
   bool boolean = false;
   std::int64_t integer = 0;
   double real = 0;

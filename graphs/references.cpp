@@ -44,11 +44,11 @@ void check_stage(Draft& draft, const std::string& name, const OptionSpec& spec, 
   }
   stage->referenced = true;
   if (!spec.family.empty() && stage->contract && stage->contract->family() != spec.family) {
-    Diagnostic& found = draft.findings.error(
-        codes::kWrongFamily,
-        fmt::format("`{}` must be a {} stage, `{}` is a {}", spec.name, spec.family, name,
-                    stage->contract->kind),
-        span, fmt::format("expected a {} stage", spec.family));
+    Diagnostic& found =
+        draft.findings.error(codes::kWrongFamily,
+                             fmt::format("`{}` must be a {} stage, `{}` is a {}", spec.name,
+                                         spec.family, name, stage->contract->kind),
+                             span, fmt::format("expected a {} stage", spec.family));
     found.secondary.push_back({stage->name_span, "declared here"});
     std::vector<std::string> fitting;
     for (const DraftStage& other : draft.stages) {
@@ -109,9 +109,8 @@ void check_copies(Draft& draft) {
     if (!source || !source->options.contains("from")) continue;
     Diagnostic& found = draft.findings.error(
         codes::kOneOf,
-        source->name == model.name
-            ? fmt::format("model `{}` is a copy of itself", model.name)
-            : fmt::format("model `{}` is a copy of a copy", model.name),
+        source->name == model.name ? fmt::format("model `{}` is a copy of itself", model.name)
+                                   : fmt::format("model `{}` is a copy of a copy", model.name),
         from->second.value_span, "must name a model with weights of its own");
     if (source->name != model.name) found.secondary.push_back({source->name_span, "a copy too"});
     found.help.push_back("name a model that has `load`");

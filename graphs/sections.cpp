@@ -57,23 +57,23 @@ void read_models(Draft& draft, const RawNode& root) {
     model.name = entry.key;
     model.name_span = entry.key_span;
     const std::string owner = fmt::format("model `{}`", entry.key);
-    model.options =
-        read_options(draft, entry.value, model_options(), {}, owner, entry.key_span);
+    model.options = read_options(draft, entry.value, model_options(), {}, owner, entry.key_span);
     const RawEntry* load = entry.value.find("load");
     const RawEntry* from = entry.value.find("from");
     const RawEntry* refresh = entry.value.find("refresh");
     if (load && from) {
-      Diagnostic& found = draft.findings.error(
-          codes::kOneOf, fmt::format("{} has both `load` and `from`", owner), from->key_span,
-          "a copy of another model");
+      Diagnostic& found =
+          draft.findings.error(codes::kOneOf, fmt::format("{} has both `load` and `from`", owner),
+                               from->key_span, "a copy of another model");
       found.secondary.push_back({load->key_span, "its own weights"});
       found.help.push_back("remove one of them");
     } else if (!load && !from && !entry.value.find("init")) {
       draft.findings
           .error(codes::kOneOf, fmt::format("{} has no weights", owner), entry.key_span,
                  "neither `load` nor `from`")
-          .help.push_back("add load = \"FILE.gguf\" or a folder in Hugging Face layout, or "
-                          "from = \"policy\" for a reference model");
+          .help.push_back(
+              "add load = \"FILE.gguf\" or a folder in Hugging Face layout, or "
+              "from = \"policy\" for a reference model");
     }
     if (refresh && !from) {
       draft.findings
@@ -97,8 +97,8 @@ void read_stage(Draft& draft, const RawEntry& entry) {
   for (const Contract& contract : draft.kinds.all()) known.push_back(contract.kind);
   if (!kind) {
     draft.findings
-        .error(codes::kMissingKey, fmt::format("stage `{}` has no kind", entry.key),
-               entry.key_span, "`kind` is missing")
+        .error(codes::kMissingKey, fmt::format("stage `{}` has no kind", entry.key), entry.key_span,
+               "`kind` is missing")
         .help.push_back("add kind = \"...\"; `troupe kinds` lists them all");
   } else if (!name) {
     draft.findings.error(codes::kWrongType,
@@ -116,8 +116,8 @@ void read_stage(Draft& draft, const RawEntry& entry) {
   }
   if (stage.contract) {
     const std::string owner = fmt::format("stage `{}` ({})", stage.name, stage.contract->kind);
-    stage.options = read_options(draft, entry.value, stage.contract->options, {"kind"}, owner,
-                                 entry.key_span);
+    stage.options =
+        read_options(draft, entry.value, stage.contract->options, {"kind"}, owner, entry.key_span);
   }
   draft.stages.push_back(std::move(stage));
 }
@@ -125,6 +125,7 @@ void read_stage(Draft& draft, const RawEntry& entry) {
 void read_stages(Draft& draft, const RawNode& root) {
   const RawEntry* section = root.find("stage");
   if (!section) {
+    if (root.find("recipe") || root.find("phase")) return;  // said elsewhere
     draft.findings
         .error(codes::kNoFlow, "the graph has no stages", Span{0, 0, 0}, "no [stage.NAME] in here")
         .help.push_back("add [stage.NAME] sections with a kind each; `troupe kinds` lists kinds");
@@ -166,9 +167,9 @@ void check_top_level(Draft& draft, const RawNode& root) {
           .help.push_back(std::string(section.help));
     }
     if (later) continue;
-    Diagnostic& found = draft.findings.error(
-        codes::kUnknownSection, fmt::format("a graph has no section `{}`", entry.key),
-        entry.key_span, "unknown section");
+    Diagnostic& found = draft.findings.error(codes::kUnknownSection,
+                                             fmt::format("a graph has no section `{}`", entry.key),
+                                             entry.key_span, "unknown section");
     // A key that lost its section is the usual reason.
     if (entry.value.type != RawNode::Type::Fields) {
       for (const OptionSpec& spec : run_options()) {

@@ -52,8 +52,8 @@ class Cycles {
       path += " -> " + draft_.stages[draft_.edges[*step].to].name;
     }
     path += " -> " + draft_.stages[edge.to].name;
-    Diagnostic& found = draft_.findings.error(
-        codes::kCycle, "queues form a cycle: " + path, edge.arrow_span, "this arrow closes it");
+    Diagnostic& found = draft_.findings.error(codes::kCycle, "queues form a cycle: " + path,
+                                              edge.arrow_span, "this arrow closes it");
     for (auto step = first; step != way_.end(); ++step) {
       found.secondary.push_back({draft_.edges[*step].arrow_span, ""});
     }
@@ -77,10 +77,12 @@ std::vector<std::string> givers(const Draft& draft, MessageType type, std::uint3
     const Contract* contract = draft.stages[i].contract;
     if (!contract || i == not_this) continue;
     const PortSpec* port = contract->default_output(Delivery::Queue);
-    const bool fits =
-        port && (port->type == type ||
-                 (port->type == MessageType::Sample && type == MessageType::Group));
-    if (fits) out.push_back(draft.stages[i].name);
+    const bool fits = port && (port->type == type ||
+                               (port->type == MessageType::Sample && type == MessageType::Group));
+    if (!fits) continue;
+    // What leads nowhere yet is the likelier end to connect.
+    const bool open = draft.stages[i].in_flow && draft.queues_out_of(i).empty();
+    out.insert(open ? out.begin() : out.end(), draft.stages[i].name);
   }
   return out;
 }
@@ -92,11 +94,11 @@ void check_inputs(Draft& draft, std::uint32_t stage) {
     for (const DraftEdge& edge : draft.edges) {
       if (edge.to != stage || edge.in != &port) continue;
       if (first && port.delivery == Delivery::Latest) {
-        Diagnostic& found = draft.findings.error(
-            codes::kTwoProducers,
-            fmt::format("two stages give `{}.{}` its latest value", draft.stages[stage].name,
-                        port.name),
-            edge.from_span, "a second producer");
+        Diagnostic& found =
+            draft.findings.error(codes::kTwoProducers,
+                                 fmt::format("two stages give `{}.{}` its latest value",
+                                             draft.stages[stage].name, port.name),
+                                 edge.from_span, "a second producer");
         found.secondary.push_back({first->from_span, "the first"});
         found.help.push_back("the latest of two is a matter of chance: keep one");
       }
@@ -127,9 +129,9 @@ void check_outputs(Draft& draft, std::uint32_t stage) {
       codes::kGoesNowhere,
       fmt::format("the {} of `{}` go nowhere", plural(port->type), draft.stages[stage].name),
       draft.place_of(stage), fmt::format("its output `{}` is not connected", port->name));
-  found.help.push_back(fmt::format(
-      "every sample must end somewhere: lead them to a learner or a sink, {} -> ...",
-      draft.stages[stage].name));
+  found.help.push_back(
+      fmt::format("every sample must end somewhere: lead them to a learner or a sink, {} -> ...",
+                  draft.stages[stage].name));
 }
 
 void check_unused(Draft& draft, const DraftStage& stage) {
@@ -138,7 +140,7 @@ void check_unused(Draft& draft, const DraftStage& stage) {
       stage.contract &&
       std::none_of(stage.contract->inputs.begin(), stage.contract->inputs.end(), queue) &&
       std::none_of(stage.contract->outputs.begin(), stage.contract->outputs.end(), queue);
-  if (stage.in_flow || stage.referenced || stands_beside) return;
+  if (stage.in_flow || stage.referenced || stands_beside || draft.edges.empty()) return;
   draft.findings
       .warning(codes::kUnusedStage, fmt::format("stage `{}` is not used", stage.name),
                stage.name_span, "neither the flow nor another stage names it")

@@ -30,10 +30,9 @@ class Reader {
         out.table.push_back({std::string(key.str()), span(key.source()), node(value)});
       }
       // toml++ iterates in the order of names; people expect the order of the file.
-      std::stable_sort(out.table.begin(), out.table.end(),
-                       [](const RawEntry& a, const RawEntry& b) {
-                         return a.key_span.begin < b.key_span.begin;
-                       });
+      std::stable_sort(
+          out.table.begin(), out.table.end(),
+          [](const RawEntry& a, const RawEntry& b) { return a.key_span.begin < b.key_span.begin; });
     } else if (const auto* array = from.as_array()) {
       out.type = RawNode::Type::Array;
       for (const toml::node& item : *array) out.array.push_back(node(item));
@@ -144,9 +143,8 @@ void report(const toml::parse_error& error, const Reader& reader, const Source& 
   std::string what(error.description());
   if (what.find("cannot redefine") != std::string::npos) {
     const std::string name(between(what, '\''));
-    Diagnostic& found = findings.error(codes::kDefinedTwice,
-                                       fmt::format("`{}` is defined twice", name), at,
-                                       "defined again here");
+    Diagnostic& found = findings.error(
+        codes::kDefinedTwice, fmt::format("`{}` is defined twice", name), at, "defined again here");
     // For a key toml++ points behind it: mark the whole line up to there.
     std::size_t begin = source.text.rfind('\n', at.begin > 0 ? at.begin - 1 : 0);
     begin = begin == std::string::npos || at.begin == 0 ? 0 : begin + 1;
@@ -156,7 +154,11 @@ void report(const toml::parse_error& error, const Reader& reader, const Source& 
         found.primary.span.end = static_cast<std::uint32_t>(end + 1);
       }
     } else if (begin < at.begin) {
-      found.primary.span = {index, static_cast<std::uint32_t>(begin), at.begin};
+      begin = std::min<std::size_t>(source.text.find_first_not_of(" \t", begin), at.begin);
+      const std::size_t end =
+          std::min<std::size_t>(source.text.find_first_of(" \t=", begin), at.begin);
+      found.primary.span = {index, static_cast<std::uint32_t>(begin),
+                            static_cast<std::uint32_t>(std::max(end, begin + 1))};
     }
     if (const auto first = first_definition(source, index, name, begin)) {
       found.secondary.push_back({*first, "first defined here"});
@@ -170,17 +172,24 @@ void report(const toml::parse_error& error, const Reader& reader, const Source& 
     where = what.substr(0, colon);
     what = what.substr(colon + 2);
   }
-  if (where.rfind("Error while parsing ", 0) == 0) where = " in a " + where.substr(20);
+  if (where.rfind("Error while parsing ", 0) == 0) where = where.substr(20) + " ";
+  const bool at_line_end = at.begin < source.text.size() && source.text[at.begin] == '\n';
+  if (at_line_end && where == "string ") what = "the quote that ends the text is missing";
+  if (what == "could not determine value type") what = "no text, number, list or table begins so";
   for (std::size_t i; (i = what.find("'\\n'")) != std::string::npos;) {
     what.replace(i, 4, "the end of the line");
   }
   Diagnostic& found =
-      findings.error(codes::kSyntax, fmt::format("this is not TOML{}", where), at, what);
+      findings.error(codes::kSyntax, fmt::format("this {}is not TOML", where), at, what);
   if (where.find("integer") != std::string::npos || where.find("float") != std::string::npos) {
-    found.help.push_back("a number with a unit is written as a text: \"2s\", \"64MiB\", \"8 groups\"");
+    found.help.push_back(
+        "a number with a unit is written as a text: \"2s\", \"64MiB\", \"8 groups\"");
   } else if (where.find("string") != std::string::npos) {
     found.help.push_back(
-        "a text ends on its own line; write '...' for text with backslashes, \"\"\" for many lines");
+        "a text ends on its own line; write '...' for text with backslashes, \"\"\" for several "
+        "lines");
+  } else if (at.begin > 0 && source.text[source.text.rfind('\n', at.begin - 1) + 1] == '[') {
+    found.help.push_back("is the `]` of a list above missing?");
   } else if (where.find("key-value") != std::string::npos ||
              where.find("value") != std::string::npos) {
     found.help.push_back("texts stand in quotes: name = \"value\"");
@@ -202,8 +211,7 @@ std::optional<RawNode> read_toml(const Source& source, std::uint32_t index, Find
     return reader.node(root);
   } catch (const toml::parse_error& error) {
     report(error, reader, source, index, findings);
-  } catch (const std::exception& error) {
-    // toml++ promises only parse_error; a graph may not crash us
+  } catch (const std::exception& error) {  // toml++ promises parse_error only; rely on less
     findings.error(codes::kSyntax, "this is not TOML", Span{index, 0, 0}, error.what());
   }
   return std::nullopt;

@@ -37,8 +37,7 @@ std::optional<double> to_number(std::string_view text) {
     if (c != '_') digits += c;
   }
   double number = 0;
-  const auto [rest, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || rest != digits.data() + digits.size()) return std::nullopt;
   return number;
 }
@@ -47,18 +46,12 @@ struct Scale {
   std::string_view unit;
   double factor;
 };
-constexpr std::array kDurations = {Scale{"ns", 1},     Scale{"us", 1e3},    Scale{"ms", 1e6},
-                                   Scale{"s", 1e9},    Scale{"m", 60e9},    Scale{"min", 60e9},
+constexpr std::array kDurations = {Scale{"ns", 1},     Scale{"us", 1e3},   Scale{"ms", 1e6},
+                                   Scale{"s", 1e9},    Scale{"m", 60e9},   Scale{"min", 60e9},
                                    Scale{"h", 3600e9}, Scale{"d", 86400e9}};
-constexpr std::array kSizes = {Scale{"B", 1},
-                               Scale{"KiB", 0x1p10},
-                               Scale{"MiB", 0x1p20},
-                               Scale{"GiB", 0x1p30},
-                               Scale{"TiB", 0x1p40},
-                               Scale{"kB", 1e3},
-                               Scale{"MB", 1e6},
-                               Scale{"GB", 1e9},
-                               Scale{"TB", 1e12}};
+constexpr std::array kSizes = {Scale{"B", 1},        Scale{"KiB", 0x1p10}, Scale{"MiB", 0x1p20},
+                               Scale{"GiB", 0x1p30}, Scale{"TiB", 0x1p40}, Scale{"kB", 1e3},
+                               Scale{"MB", 1e6},     Scale{"GB", 1e9},     Scale{"TB", 1e12}};
 
 template <std::size_t N>
 std::optional<double> scaled(std::string_view text, const std::array<Scale, N>& scales) {
@@ -79,11 +72,21 @@ std::string quoted_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
@@ -113,10 +116,14 @@ std::string real_text(double value) {
 
 std::string_view name_of(CountUnit unit) {
   switch (unit) {
-    case CountUnit::Samples: return "samples";
-    case CountUnit::Groups: return "groups";
-    case CountUnit::Prompts: return "prompts";
-    case CountUnit::Steps: return "steps";
+    case CountUnit::Samples:
+      return "samples";
+    case CountUnit::Groups:
+      return "groups";
+    case CountUnit::Prompts:
+      return "prompts";
+    case CountUnit::Steps:
+      return "steps";
   }
   return "";
 }
@@ -162,8 +169,8 @@ std::string Value::text() const {
 
 std::string Value::describe() const {
   static constexpr std::array<const char*, 9> kNames = {
-      "true or false", "an integer", "a number", "a text", "a duration",
-      "a size in bytes", "a count",  "a list",   "a table"};
+      "true or false",   "an integer", "a number", "a text", "a duration",
+      "a size in bytes", "a count",    "a list",   "a table"};
   return kNames[data_.index()];
 }
 

@@ -39,8 +39,8 @@ using Table = std::vector<Field>;  // in the order of the file; names are unique
 
 class Value {
  public:
-  using Variant = std::variant<bool, std::int64_t, double, std::string, Duration, ByteSize, Count,
-                               List, Table>;
+  using Variant =
+      std::variant<bool, std::int64_t, double, std::string, Duration, ByteSize, Count, List, Table>;
 
   Value() : data_(false) {}
   Value(bool v) : data_(v) {}
@@ -54,8 +54,7 @@ class Value {
   Value(List v) : data_(std::move(v)) {}
   Value(Table v) : data_(std::move(v)) {}
   template <class Rep, class Period>
-  Value(std::chrono::duration<Rep, Period> v)
-      : data_(std::chrono::duration_cast<Duration>(v)) {}
+  Value(std::chrono::duration<Rep, Period> v) : data_(std::chrono::duration_cast<Duration>(v)) {}
 
   bool as_bool() const { return get<bool>(); }
   std::int64_t as_int() const { return get<std::int64_t>(); }
@@ -104,10 +103,10 @@ struct Field {
 };
 
 /// Units as a graph writes them. nullopt: not of this form.
-std::optional<Duration> parse_duration(std::string_view text);    // 500ms 2s 1.5s 3m 2h 10us 5ns
-std::optional<ByteSize> parse_byte_size(std::string_view text);   // 512B 64KiB 64MiB 2GiB 10kB 5MB
-std::optional<Count> parse_count(std::string_view text);          // "256 samples" "1 group"
-std::string duration_text(Duration value);                        // the shortest exact form
+std::optional<Duration> parse_duration(std::string_view text);   // 500ms 2s 1.5s 3m 2h 10us 5ns
+std::optional<ByteSize> parse_byte_size(std::string_view text);  // 512B 64KiB 64MiB 2GiB 10kB 5MB
+std::optional<Count> parse_count(std::string_view text);         // "256 samples" "1 group"
+std::string duration_text(Duration value);                       // the shortest exact form
 std::string byte_size_text(ByteSize value);
 std::string count_text(Count value);
 

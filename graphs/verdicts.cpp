@@ -38,8 +38,7 @@ void check_one(Draft& draft, std::uint32_t stage, const std::string& judge, Span
     found.secondary.push_back({draft.place_of(index), fmt::format("`{}` stands here", judge)});
   }
   if (other && other->contract->judges) {
-    found.help.push_back(
-        fmt::format("lead its samples here: ... -> {} -> {}", judge, name));
+    found.help.push_back(fmt::format("lead its samples here: ... -> {} -> {}", judge, name));
   } else {
     found.help.push_back(name_help(judge, judges, "judging stages before it"));
   }
@@ -72,15 +71,14 @@ void check_weights(Draft& draft) {
       weighed.push_back(judge);  // told once
       const DraftOption* option = draft.option(scorer, "weights");
       Diagnostic& found = draft.findings.warning(
-          codes::kUnweightedVerdict,
-          fmt::format("the verdicts of `{}` count for nothing", judge),
-          draft.place_of(static_cast<std::uint32_t>(draft.find_stage(judge) -
-                                                    draft.stages.data())),
+          codes::kUnweightedVerdict, fmt::format("the verdicts of `{}` count for nothing", judge),
+          draft.place_of(static_cast<std::uint32_t>(draft.find_stage(judge) - draft.stages.data())),
           "judges every sample");
       found.secondary.push_back({option->key_span, "not weighed here"});
-      found.help.push_back(fmt::format("add {} = ... to the weights of `{}`, with 0.0 to watch it "
-                                       "only",
-                                       judge, draft.stages[scorer].name));
+      found.help.push_back(
+          fmt::format("add {} = ... to the weights of `{}`, with 0.0 to watch it "
+                      "only",
+                      judge, draft.stages[scorer].name));
     }
   }
 }

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc < 3) {
-    std::cerr << "graph_tool check|plan|json|dot FILE [--set KEY=VALUE]... | kinds [KIND] | "
+    std::cerr << "graph_tool check|plan|json|draw|dot FILE [--set KEY=VALUE]... | kinds [KIND] | "
                  "explain\n";
     return 2;
   }
@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   if (!result.ok()) return 78;
   if (command == "plan") std::cout << print_plan(*result.plan);
   if (command == "json") std::cout << plan_json(*result.plan);
+  if (command == "draw") std::cout << draw_text(*result.plan);
   if (command == "dot") std::cout << draw_dot(*result.plan);
   return 0;
 }

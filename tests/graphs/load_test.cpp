@@ -100,11 +100,12 @@ TEST_CASE("a_set_takes_toml_values_and_bare_texts") {
 
 TEST_CASE("paths_count_from_the_file_and_paths_of_set_from_the_command") {
   const Kinds kinds = test_kinds();
-  const std::string text = "format = 1\n[stage.a]\nkind = \"dataset.jsonl\"\npath = \"d/a.jsonl\"\n"
-                           "[model.m]\nload = \"/m.gguf\"\n"
-                           "[stage.g]\nkind = \"generator\"\nmodel = \"m\"\n"
-                           "[stage.s]\nkind = \"sink.jsonl\"\npath = \"../out.jsonl\"\n"
-                           "[graph]\nflow = \"a -> g -> s\"\n";
+  const std::string text =
+      "format = 1\n[stage.a]\nkind = \"dataset.jsonl\"\npath = \"d/a.jsonl\"\n"
+      "[model.m]\nload = \"/m.gguf\"\n"
+      "[stage.g]\nkind = \"generator\"\nmodel = \"m\"\n"
+      "[stage.s]\nkind = \"sink.jsonl\"\npath = \"../out.jsonl\"\n"
+      "[graph]\nflow = \"a -> g -> s\"\n";
   const LoadResult result = load_graph_text(text, "x/y/g.toml", {}, kinds);
   INFO(result.rendered(false));
   REQUIRE(result.ok());

@@ -1,0 +1,337 @@
+// The flow as boxes and lines of characters.
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "graphs/canvas.hpp"
+#include "graphs/display.hpp"
+#include "graphs/layout.hpp"
+#include "graphs/print.hpp"
+
+namespace troupe::graphs {
+namespace {
+
+/// What a stage that stands beside the flow takes its work from.
+std::vector<std::string> names_used(const StagePlan& stage) {
+  std::vector<std::string> out;
+  if (!stage.contract->is_source() || !stage.contract->is_sink()) return out;
+  for (const OptionSpec& spec : stage.contract->options) {
+    if (spec.type != OptionType::StageRef || !stage.has(spec.name)) continue;
+    const Value& value = stage.option(spec.name);
+    const auto names = spec.list ? value.as_strings() : std::vector{value.as_string()};
+    for (const std::string& name : names) {
+      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> box_lines(const StagePlan& stage) {
+  std::string kind = stage.kind;
+  if (const OptionSpec* spec = stage.contract->option("model");
+      spec && spec->type == OptionType::Model && stage.has("model")) {
+    kind += fmt::format(" ({})", stage.option("model").as_string());
+  }
+  std::vector<std::string> out = {stage.name, kind};
+  std::string uses;
+  for (const std::string& name : names_used(stage)) uses += (uses.empty() ? "on " : ", ") + name;
+  if (!uses.empty()) out.push_back(uses);
+  return out;
+}
+
+/// One line of a channel between two rows of boxes, with the columns where it leaves and arrives.
+struct Wire {
+  const LayoutLine* line = nullptr;
+  int x1 = 0, x2 = 0;
+  bool dotted = false;
+  int track = -1;  // -1: straight down
+};
+
+class Drawing {
+ public:
+  Drawing(const Plan& plan, int width) : plan_(plan), width_(width) {}
+
+  std::string run() {
+    std::vector<int> widths(plan_.stages.size());
+    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+      if (!plan_.stages[i].in_flow) continue;
+      for (const std::string& line : box_lines(plan_.stages[i])) {
+        widths[i] = std::max(widths[i], display_width(line) + 4);
+      }
+    }
+    layout_ = layout_of(plan_, widths);
+    if (layout_.width > width_) return as_list();
+    int y = 0;
+    for (std::size_t row = 0; row < layout_.rows.size(); ++row) y = channel(row, boxes(row, y));
+    back_edges();
+    std::string out = canvas_.str();
+    for (const std::string& note : notes_) out += note + "\n";
+    return out;
+  }
+
+ private:
+  /// Too wide for boxes: the lines of the flow, and what they do not say.
+  std::string as_list() {
+    std::string out;
+    for (const std::string& line : plan_.flow) out += line + "\n";
+    for (const EdgePlan& edge : plan_.edges) {
+      if (const std::string label = label_of(edge); !label.empty()) {
+        out += fmt::format("  {}: {}\n", edge.name, label);
+      }
+    }
+    if (plan_.gate) out += "  " + plan_.stages[plan_.gate->stage].name + ": " + gate_text() + "\n";
+    return out;
+  }
+
+  std::string gate_text() const {
+    const GatePlan& gate = *plan_.gate;
+    return fmt::format("gate: at most {} groups of {} in flight", gate.groups_in_flight_max,
+                       gate.group_size);
+  }
+
+  /// The stage sends some messages one way and others another: the port says which.
+  bool parts_samples(const EdgePlan& edge) const {
+    for (const EdgePlan* other : plan_.edges_out_of(edge.from.stage)) {
+      if (other->delivery == Delivery::Queue && other->from.port != edge.from.port) return true;
+    }
+    return false;
+  }
+
+  std::string label_of(const EdgePlan& edge) const {
+    if (edge.delivery == Delivery::Latest) return std::string(name_of(edge.type));
+    std::vector<std::string> parts;
+    const Contract& from = *plan_.stages[edge.from.stage].contract;
+    if (from.default_output(Delivery::Queue)->name != edge.from.port || parts_samples(edge)) {
+      parts.push_back(edge.from.port);
+    }
+    if (edge.type == MessageType::Prompt) parts.push_back("prompts");
+    if (edge.converts == Conversion::AssembleGroups && plan_.gate) {
+      parts.push_back(fmt::format("groups of {}", plan_.gate->group_size));
+    }
+    if (edge.converts == Conversion::SplitGroups) parts.push_back("split into samples");
+    if (edge.max_staleness && *edge.max_staleness > 0) {
+      parts.push_back(fmt::format("at most {} step{} old", *edge.max_staleness,
+                                  *edge.max_staleness == 1 ? "" : "s"));
+    }
+    if (!edge.accounted) parts.push_back("observes");
+    if (edge.capacity_items_origin.from != Origin::From::Default) {
+      parts.push_back(fmt::format("room for {} {}s", edge.capacity_items, name_of(edge.type)));
+    }
+    std::string out;
+    for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
+    return out;
+  }
+
+  /// Draws a row of boxes at `y`; gives the row below them.
+  int boxes(std::size_t row, int y) {
+    int height = 0;
+    for (const int index : layout_.rows[row]) {
+      const LayoutNode& node = layout_.nodes[index];
+      if (node.stage < 0) continue;
+      const auto lines = box_lines(plan_.stages[node.stage]);
+      canvas_.box(node.x, y, node.width, lines);
+      tops_[node.stage] = {y, &node};
+      bottoms_[index] = y + static_cast<int>(lines.size()) + 2;
+      height = std::max(height, static_cast<int>(lines.size()) + 2);
+    }
+    for (const int index : layout_.rows[row]) {
+      if (layout_.nodes[index].stage >= 0) continue;
+      const int x = layout_.nodes[index].center();
+      const bool dotted = dotted_through(index);
+      canvas_.vertical(x, y - 1, y + height, dotted);
+      bottoms_[index] = y + height;
+    }
+    return y + height;
+  }
+
+  bool dotted_through(int node) const {
+    for (const LayoutLine& line : layout_.lines) {
+      if (line.to == node) return plan_.edges[line.edge].delivery == Delivery::Latest;
+    }
+    return false;
+  }
+
+  std::vector<Wire> wires_below(std::size_t row) const {
+    std::vector<Wire> out;
+    std::map<int, int> leaving, entering;
+    for (const LayoutLine& line : layout_.lines) {
+      if (layout_.nodes[line.from].row != static_cast<int>(row)) continue;
+      ++leaving[line.from];
+      ++entering[line.to];
+      out.push_back({&line, layout_.nodes[line.from].center(), layout_.nodes[line.to].center(),
+                     plan_.edges[line.edge].delivery == Delivery::Latest, -1});
+    }
+    // A line that may be straight is: it leaves or arrives off the middle of a box.
+    const auto inside = [&](int node, int x) {
+      const LayoutNode& box = layout_.nodes[node];
+      return x > box.x + 1 && x < box.x + box.width - 2;
+    };
+    for (Wire& wire : out) {
+      if (entering[wire.line->to] == 1 && inside(wire.line->to, wire.x1)) {
+        wire.x2 = wire.x1;
+      } else if (leaving[wire.line->from] == 1 && inside(wire.line->from, wire.x2)) {
+        wire.x1 = wire.x2;
+      }
+    }
+    return out;
+  }
+
+  /// Wires that share an end share a track; tracks whose spans overlap lie below each other.
+  static int assign_tracks(std::vector<Wire>& wires) {
+    struct Net {
+      std::vector<Wire*> wires;
+      int low = 0, high = 0;
+    };
+    std::vector<Net> nets;
+    std::vector<bool> taken(wires.size());
+    for (std::size_t i = 0; i < wires.size(); ++i) {
+      if (taken[i]) continue;
+      Net net;
+      std::vector<std::size_t> open{i};
+      taken[i] = true;
+      while (!open.empty()) {
+        Wire& wire = wires[open.back()];
+        open.pop_back();
+        net.wires.push_back(&wire);
+        for (std::size_t j = 0; j < wires.size(); ++j) {
+          const bool meets = wires[j].x1 == wire.x1 || wires[j].x2 == wire.x2;
+          if (taken[j] || !meets || wires[j].dotted != wire.dotted) continue;
+          taken[j] = true;
+          open.push_back(j);
+        }
+      }
+      net.low = std::min(net.wires.front()->x1, net.wires.front()->x2);
+      net.high = net.low;
+      for (const Wire* wire : net.wires) {
+        net.low = std::min({net.low, wire->x1, wire->x2});
+        net.high = std::max({net.high, wire->x1, wire->x2});
+      }
+      if (net.low != net.high) nets.push_back(std::move(net));
+    }
+    std::vector<std::vector<const Net*>> tracks;
+    for (const Net& net : nets) {
+      std::size_t track = 0;
+      const auto overlaps = [&](const Net* other) {
+        return net.low <= other->high + 1 && other->low <= net.high + 1;
+      };
+      while (track < tracks.size() &&
+             std::any_of(tracks[track].begin(), tracks[track].end(), overlaps)) {
+        ++track;
+      }
+      if (track == tracks.size()) tracks.emplace_back();
+      tracks[track].push_back(&net);
+      for (Wire* wire : net.wires) wire->track = static_cast<int>(track);
+    }
+    return static_cast<int>(tracks.size());
+  }
+
+  /// Draws the lines from `row` to the next one; gives where that row begins.
+  int channel(std::size_t row, int y) {
+    std::vector<Wire> wires = wires_below(row);
+    if (wires.empty()) return y + 1;
+    const int tracks = assign_tracks(wires);
+    bool gate = false, labels = false;
+    for (const Wire& wire : wires) {
+      gate = gate || enters_gate(wire);
+      labels = labels || (wire.line->last && !label_of(plan_.edges[wire.line->edge]).empty());
+    }
+    const int first_track = y + (tracks > 0 ? 1 : 0);
+    const int label_row = first_track + tracks;
+    const int gate_row = label_row + (labels ? 1 : 0);
+    const int end = gate_row + (gate ? 1 : 0) + (tracks > 0 || labels || gate ? 0 : 1);
+    for (const Wire& wire : wires) {
+      const int top = bottoms_.at(wire.line->from) - 1;
+      const int turn = wire.track < 0 ? end : first_track + wire.track;
+      canvas_.vertical(wire.x1, top, turn, wire.dotted);
+      canvas_.horizontal(turn, wire.x1, wire.x2, wire.dotted);
+      canvas_.vertical(wire.x2, turn, end, wire.dotted);
+    }
+    for (const Wire& wire : wires) finish(wire, first_track, label_row, gate_row, end);
+    return end + 1;
+  }
+
+  bool enters_gate(const Wire& wire) const {
+    const EdgePlan& edge = plan_.edges[wire.line->edge];
+    return plan_.gate && wire.line->last && edge.to.stage == plan_.gate->stage &&
+           edge.delivery == Delivery::Queue;
+  }
+
+  void finish(const Wire& wire, int first_track, int label_row, int gate_row, int end) {
+    const EdgePlan& edge = plan_.edges[wire.line->edge];
+    if (!wire.line->last) return;
+    if (edge.join && wire.track >= 0) canvas_.put(wire.x2, first_track + wire.track, U'&');
+    if (enters_gate(wire) && !gate_drawn_) {
+      gate_drawn_ = true;
+      const int left = std::max(0, wire.x2 - 3);
+      for (int x = left; x < wire.x2 + 4; ++x) canvas_.put(x, gate_row, U'═');
+      canvas_.put(wire.x2, gate_row, U'╪');
+      canvas_.text(wire.x2 + 5, gate_row, gate_text());
+    }
+    canvas_.put(wire.x2, end, U'▼');
+    const std::string label = label_of(edge);
+    if (label.empty() || labelled_[{edge.to.stage, wire.x2}] == label) return;
+    labelled_[{edge.to.stage, wire.x2}] = label;
+    const int width = display_width(label);
+    if (canvas_.blank(label_row, wire.x2 + 1, wire.x2 + width + 2)) {
+      canvas_.text(wire.x2 + 2, label_row, label);
+    } else {
+      notes_.push_back(fmt::format("{}: {}", edge.name, label));
+    }
+  }
+
+  /// `~>` edges that lead back run up the right margin.
+  void back_edges() {
+    std::map<std::pair<std::uint32_t, std::string>, std::vector<const EdgePlan*>> by_port;
+    for (const std::uint32_t index : layout_.back) {
+      const EdgePlan& edge = plan_.edges[index];
+      by_port[{edge.from.stage, edge.from.port}].push_back(&edge);
+    }
+    int column = 0;
+    for (const auto& [port, edges] : by_port) {
+      const auto [from_y, from] = tops_.at(port.first);
+      for (const EdgePlan* edge : edges) {
+        column = std::max(column, canvas_.width(tops_.at(edge->to.stage).first, from_y + 3) + 3);
+      }
+      bool drawn = false;
+      for (const EdgePlan* edge : edges) {
+        const auto [to_y, to] = tops_.at(edge->to.stage);
+        if (!free_right(*from) || !free_right(*to)) {
+          notes_.push_back(edge->name);
+          continue;
+        }
+        canvas_.horizontal(from_y + 1, from->x + from->width, column, true);
+        canvas_.vertical(column, from_y + 1, to_y + 1, true);
+        canvas_.horizontal(to_y + 1, to->x + to->width, column, true);
+        canvas_.put(to->x + to->width, to_y + 1, U'◀');
+        drawn = true;
+      }
+      if (!drawn) continue;
+      canvas_.text(column + 2, from_y + 1, port.second);
+      column += display_width(port.second) + 4;
+    }
+  }
+
+  bool free_right(const LayoutNode& node) const {
+    for (const int other : layout_.rows[node.row]) {
+      if (layout_.nodes[other].x > node.x && layout_.nodes[other].stage >= 0) return false;
+    }
+    return true;
+  }
+
+  const Plan& plan_;
+  int width_;
+  Layout layout_;
+  Canvas canvas_;
+  std::map<std::uint32_t, std::pair<int, const LayoutNode*>> tops_;
+  std::map<int, int> bottoms_;  // of nodes: the first row below
+  std::map<std::pair<std::uint32_t, int>, std::string> labelled_;
+  std::vector<std::string> notes_;
+  bool gate_drawn_ = false;
+};
+
+}  // namespace
+
+std::string draw_text(const Plan& plan, int width) { return Drawing(plan, width).run(); }
+
+}  // namespace troupe::graphs
