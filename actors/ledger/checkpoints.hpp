@@ -1,7 +1,8 @@
 #pragma once
 // Checkpoints: atomic folders under checkpoints/. One is written aside as .step-000010.new, gets
 // a manifest with size and CRC-32C of every file, is fsynced and renamed to step-000010: it exists
-// whole or not at all. The newest valid one decides what is trained (DESIGN 4.4). One owner; calls
+// whole or not at all. The newest valid one decides what is trained (DESIGN 4.4). One owner, who
+// holds the lock of the run directory, for opening cleans up; others use checkpoint_steps(). Calls
 // block on the disk (commit reads back all files once), so make them where blocking is allowed.
 // Errors: DiskFull, Io; Corrupt only for a checkpoint asked for by step.
 #include <cstdint>

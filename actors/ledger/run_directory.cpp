@@ -303,9 +303,12 @@ Result<void> request_stop(Disk& disk, const fs::path& path, StopRequest request)
 }
 
 Result<fs::path> find_run(Disk& disk, const fs::path& base, std::string_view name) {
+  if (name.empty())
+    return Error{ErrorCode::InvalidArgument, "no run was named",
+                 fmt::format("Give a run directory, or a name from: ls {}", base.string())};
   if (disk.exists(info_file(fs::path(name)))) return fs::path(name);
   if (disk.exists(info_file(base / name))) return base / name;
-  if (!name.empty() && disk.exists(base)) {
+  if (disk.exists(base)) {
     TROUPE_ASSIGN(const auto entries, disk.list(base));
     int highest = -1;
     std::string newest;

@@ -181,7 +181,8 @@ std::string print_status(const RunStatus& status) {
   line("state", state_text(status));
   line("step", fmt::format("{}", status.step));
   if (status.info.incarnation > 0)
-    line("resumed", fmt::format("{} times", status.info.incarnation));
+    line("resumed", status.info.incarnation == 1 ? "once"
+                                                 : fmt::format("{} times", status.info.incarnation));
   std::string steps;
   for (std::uint32_t step : status.checkpoint_steps)
     steps += fmt::format("{}{}", steps.empty() ? "step " : ", ", step);

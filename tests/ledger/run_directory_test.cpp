@@ -201,7 +201,8 @@ TEST_CASE("a_run_is_found_by_path_by_name_and_by_its_newest_number") {
   CHECK(find_run(real_disk(), base, "r1-zero-001").value() == base / "r1-zero-001");
   CHECK(find_run(real_disk(), base, "r1-zero").value() == base / "r1-zero-002");
   CHECK(find_run(real_disk(), base, "r1").error().code == ErrorCode::NotFound);
-  CHECK(find_run(real_disk(), folder / "none", "").error().code == ErrorCode::NotFound);
+  CHECK(find_run(real_disk(), folder / "none", "r1").error().code == ErrorCode::NotFound);
+  CHECK(find_run(real_disk(), base, "").error().code == ErrorCode::InvalidArgument);
 }
 
 TEST_CASE("a_run_directory_can_be_moved") {

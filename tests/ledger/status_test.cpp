@@ -129,7 +129,7 @@ TEST_CASE("a_finished_run_says_where_its_results_are") {
   }
   const std::string text = print_status(status_of(path));
   CHECK(contains(text, "finished"));
-  CHECK(contains(text, "resumed      1 times"));
+  CHECK(contains(text, "resumed      once"));
   CHECK(contains(text, (path / "checkpoints").string()));
 }
 
