@@ -24,6 +24,7 @@
 namespace troupe::model {
 
 using Token = std::int32_t;
+class Tokenizer;
 
 /// Immutable tensors of one policy version, shared by whoever still needs them. Opaque here.
 class Weights {
@@ -154,6 +155,7 @@ struct TrainingConfig {
   std::uint32_t incarnation = 0;   // of every version this engine makes
   std::optional<std::filesystem::path> resume_from;  // a folder written by save()
   std::uint32_t resume_step = 0;   // its step
+  std::shared_ptr<const Tokenizer> tokenizer;  // written beside the weights by save(); may be null
 };
 
 struct GenerationConfig {

@@ -34,18 +34,22 @@ std::optional<graphs::Plan> load(const std::string& file, const std::vector<std:
   return std::move(loaded.plan);
 }
 
-int complain(const Error& error) {
+int complain(const Error& error, int status) {
   std::cerr << (colour_on_stderr() ? "\033[1;31merror:\033[0m " : "error: ") << error.message
             << "\n";
   if (!error.help.empty()) std::cerr << "  help: " << error.help << "\n";
+  return status;
+}
+
+int complain(const Error& error) {
   switch (error.code) {
     case ErrorCode::InvalidArgument:
     case ErrorCode::NotFound:
     case ErrorCode::Corrupt:
     case ErrorCode::Unsupported:
-      return kConfiguration;
+      return complain(error, kConfiguration);
     default:
-      return kRunFailed;
+      return complain(error, kRunFailed);
   }
 }
 

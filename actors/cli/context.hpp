@@ -28,7 +28,9 @@ bool colour_on_stderr();
 std::optional<graphs::Plan> load(const std::string& file, const std::vector<std::string>& sets,
                                  bool check_files, bool json);
 
-/// Shows an error and what to do next on standard error. Returns the status for its code.
+/// Shows an error and what to do next on standard error. Returns `status`.
+int complain(const Error& error, int status);
+/// The same with the status for its code: what the graph names is wrong, or the run failed.
 int complain(const Error& error);
 
 /// A run as a person names it: a directory, or a name under runs/ (the newest of that name).

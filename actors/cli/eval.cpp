@@ -6,6 +6,7 @@
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
+#include "actors/cli/invocation.hpp"
 #include "actors/hosts/caf/caf_host.hpp"
 #include "actors/ledger/checkpoints.hpp"
 #include "actors/ledger/run_directory.hpp"
@@ -63,41 +64,63 @@ bool keep_evaluators(graphs::Plan& plan) {
   return any;
 }
 
-/// A run directory stands for its graph and the model of its newest checkpoint.
-struct Target {
-  std::string graph;
-  std::string model;  // empty: as the graph says
-};
-Result<Target> target_of(const std::string& name, const std::string& model) {
-  if (name.ends_with(".toml")) return Target{name, model};
-  TROUPE_ASSIGN(const std::filesystem::path run, find_run(name));
-  TROUPE_ASSIGN(const std::string text, real_disk().read(run / "invocation.json"));
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("graph") || !json["graph"].is_string())
-    return Error{ErrorCode::Corrupt, "'" + (run / "invocation.json").string() + "' is damaged",
-                 "Name the graph file instead of the run"};
-  Target target{json["graph"], model};
-  if (!model.empty()) return target;
-  TROUPE_ASSIGN(const auto checkpoints,
-                ledger::Checkpoints::open(real_disk(), run / "checkpoints"));
-  TROUPE_ASSIGN(const auto latest, checkpoints.latest());
-  if (!latest.checkpoint)
+/// The model of a run's newest checkpoint. Only looks: the run may be alive, and then it may remove
+/// the folder as it writes newer ones; opening the model fails then.
+Result<std::string> newest_model(const std::filesystem::path& run) {
+  const std::filesystem::path folder = run / "checkpoints";
+  std::vector<std::uint32_t> steps;
+  if (real_disk().exists(folder)) {
+    TROUPE_ASSIGN(steps, ledger::checkpoint_steps(real_disk(), folder));
+  }
+  if (steps.empty())
     return Error{ErrorCode::NotFound, run.string() + " has no checkpoint yet",
                  "Wait for one, or name the graph file to evaluate the model it starts from"};
-  target.model = std::filesystem::absolute(latest.checkpoint->folder / "model").string();
-  return target;
+  return std::filesystem::absolute(ledger::checkpoint_folder(folder, steps.back()) / "model")
+      .string();
+}
+
+/// What to evaluate: a plan and, when it is not as the plan says, a model.
+struct Target {
+  graphs::Plan plan;
+  std::string model;
+};
+/// Without a target the problem has been shown, and `status` is what to exit with.
+std::optional<Target> target_of(const std::string& name, const std::vector<std::string>& sets,
+                                const std::string& model, bool json, int& status) {
+  if (name.ends_with(".toml")) {
+    status = kConfiguration;
+    auto plan = load(name, sets, true, json);
+    if (!plan) return std::nullopt;
+    return Target{std::move(*plan), model};
+  }
+  const auto shown = [&](const Error& error, int with) -> std::optional<Target> {
+    status = complain(error, with);
+    return std::nullopt;
+  };
+  auto run = find_run(name);
+  if (!run.ok()) return shown(run.error(), kUsage);
+  auto invocation = read_invocation(*run);
+  if (!invocation.ok()) return shown(invocation.error(), kRunFailed);
+  auto plan = load_run(*run, *invocation, sets);
+  if (!plan.ok()) return shown(plan.error(), kRunFailed);
+  status = kConfiguration;
+  if (!*plan) return std::nullopt;
+  if (!model.empty()) return Target{std::move(**plan), model};
+  auto newest = newest_model(*run);
+  if (!newest.ok()) return shown(newest.error(), kRunFailed);
+  return Target{std::move(**plan), *newest};
 }
 
 }  // namespace
 
 int eval(const std::string& name, const std::vector<std::string>& sets, const std::string& model,
          bool json) {
-  auto target = target_of(name, model);
-  if (!target.ok()) return complain(target.error());
-  auto plan = load(target->graph, sets, true, json);
-  if (!plan) return kConfiguration;
+  int status = kDone;
+  auto target = target_of(name, sets, model, json, status);
+  if (!target) return status;
+  graphs::Plan* const plan = &target->plan;
   if (!keep_evaluators(*plan))
-    return complain(Error{ErrorCode::InvalidArgument, target->graph + " has no evaluator stage",
+    return complain(Error{ErrorCode::InvalidArgument, name + " has no evaluator stage",
                           "Add a stage of kind evaluator that names its questions and judges"});
   if (!target->model.empty()) {
     for (graphs::ModelPlan& entry : plan->models) {

@@ -22,6 +22,7 @@ CLI::App* graph_command(CLI::App& app, const char* name, const char* doc,
 }  // namespace
 
 int main(int argc, char** argv) {
+  using namespace troupe;
   using namespace troupe::cli;
   CLI::App app{"Troupe trains reasoning models as a dataflow of actors."};
   app.require_subcommand(1);
@@ -82,6 +83,29 @@ int main(int argc, char** argv) {
   command->add_flag("--json", json, "as JSON");
   command->callback([&] { result = eval(name, sets, model, json); });
 
+  // A mistyped command deserves better than "a subcommand is required".
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first.empty() || first.front() != '-') {
+    std::string names;
+    bool known = false;
+    for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
+      names += " " + one->get_name();
+      known |= one->get_name() == first;
+    }
+    const std::string message =
+        first.empty() ? "a command is missing" : "there is no command '" + first + "'";
+    if (!known)
+      return complain(Error{ErrorCode::InvalidArgument, message,
+                            "The commands are:" + names + "; `troupe COMMAND --help` tells more"},
+                      kUsage);
+  }
+  app.failure_message([](const CLI::App* failed, const CLI::Error& e) {
+    // The command that was meant, for its own help.
+    while (!failed->get_subcommands().empty()) failed = failed->get_subcommands().front();
+    const std::string asked = failed->get_parent() == nullptr ? "" : " " + failed->get_name();
+    return "error: " + std::string(e.what()) + "\n  help: troupe" + asked +
+           " --help lists what may stand here\n";
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

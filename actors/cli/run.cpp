@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
+#include "actors/cli/invocation.hpp"
 #include "actors/cli/session.hpp"
 #include "actors/hosts/caf/real_clock.hpp"
 #include "actors/ledger/checkpoints.hpp"
@@ -11,27 +14,23 @@
 namespace troupe::cli {
 namespace {
 
-// What a resume needs beside graph.toml: where relative paths begin, and what --set said.
-constexpr const char* kInvocation = "invocation.json";
+/// Where a resume begins, and how the directory was found in case it cannot.
+struct Takeover {
+  ledger::RunDirectory directory;
+  ledger::RunInfo before;
 
-Result<void> write_invocation(const std::filesystem::path& run, const GraphArguments& arguments) {
-  const nlohmann::json invocation = {{"graph", arguments.file}, {"sets", arguments.sets}};
-  return real_disk().replace(run / kInvocation, invocation.dump(2) + "\n");
-}
-
-Result<GraphArguments> read_invocation(const std::filesystem::path& run) {
-  TROUPE_ASSIGN(const std::string text, real_disk().read(run / kInvocation));
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("graph") || !json["graph"].is_string() ||
-      !json.contains("sets") || !json["sets"].is_array())
-    return Error{ErrorCode::Corrupt, "'" + (run / kInvocation).string() + "' is damaged",
-                 "Start a new run from graph.toml in that directory"};
-  GraphArguments arguments;
-  arguments.file = json["graph"];
-  for (const auto& set : json["sets"]) {
-    if (set.is_string()) arguments.sets.push_back(set);
+  /// The directory is as it was; the error is shown.
+  int give_back(const Error& error) {
+    (void)directory.set_state(before.state, before.reason, hosts::RealClock().wall_seconds());
+    return complain(error);
   }
-  return arguments;
+};
+
+Error no_steps_left(const std::string& run, std::uint32_t step, std::uint64_t steps) {
+  return Error{ErrorCode::InvalidArgument,
+               fmt::format("{} is at step {} already, and run.steps is {}", run, step, steps),
+               fmt::format("Give it more: troupe resume {} --set run.steps={}", run,
+                           std::max<std::uint64_t>(step, steps) * 2)};
 }
 
 }  // namespace
@@ -50,11 +49,14 @@ int run(const GraphArguments& arguments, bool quiet) {
   fresh.graph_hash = plan->hash;
   fresh.wall_seconds = hosts::RealClock().wall_seconds();
   auto directory = ledger::RunDirectory::create(real_disk(), plan->run.directory, fresh);
-  if (!directory.ok()) return complain(directory.error());
-  GraphArguments absolute = arguments;
-  absolute.file = std::filesystem::absolute(arguments.file).string();
-  if (auto written = write_invocation(directory->path(), absolute); !written.ok())
-    return complain(written.error());
+  if (!directory.ok()) {
+    const bool named = directory.error().code == ErrorCode::InvalidArgument;  // run.name
+    return complain(directory.error(), named ? kConfiguration : kRunFailed);
+  }
+  const Invocation invocation{std::filesystem::absolute(arguments.file).string(),
+                              with_absolute_paths(arguments.sets, *plan)};
+  if (auto written = write_invocation(directory->path(), invocation); !written.ok())
+    return complain(written.error(), kRunFailed);
   SessionOptions options;
   options.quiet = quiet;
   return run_session(*plan, std::move(*directory), options);
@@ -62,51 +64,62 @@ int run(const GraphArguments& arguments, bool quiet) {
 
 int resume(const std::string& name, const std::vector<std::string>& sets, bool quiet) {
   auto path = find_run(name);
-  if (!path.ok()) return complain(path.error());
+  if (!path.ok()) return complain(path.error(), kUsage);
+  const std::string run = path->string();
   auto info = ledger::read_run_info(real_disk(), *path);
-  if (!info.ok()) return complain(info.error());
-  auto arguments = read_invocation(*path);
-  if (!arguments.ok()) return complain(arguments.error());
-  auto text = real_disk().read(*path / "graph.toml");
-  if (!text.ok()) return complain(text.error());
-  arguments->sets.insert(arguments->sets.end(), sets.begin(), sets.end());
-  graphs::LoadOptions load_options;
-  load_options.check_files = true;
-  graphs::LoadResult loaded = graphs::load_graph_text(*text, arguments->file, arguments->sets,
-                                                      all_kinds().contracts(), load_options);
-  std::cerr << loaded.rendered(colour_on_stderr());
-  if (!loaded.ok()) return kConfiguration;
+  if (!info.ok()) return complain(info.error(), kRunFailed);
+  auto invocation = read_invocation(*path);
+  if (!invocation.ok()) return complain(invocation.error(), kRunFailed);
+  auto plan = load_run(*path, *invocation, sets);
+  if (!plan.ok()) return complain(plan.error(), kRunFailed);
+  if (!*plan) return kConfiguration;
+  const graphs::Plan& graph = **plan;
+  if (info->state == ledger::RunState::Finished && sets.empty())
+    return complain(Error{ErrorCode::InvalidArgument, run + " is finished",
+                          "Give it more steps: troupe resume " + run + " --set run.steps=N"},
+                    kUsage);
 
-  auto checkpoints = ledger::Checkpoints::open(real_disk(), *path / "checkpoints");
-  if (info->state == ledger::RunState::Finished && sets.empty()) {
-    std::cerr << "error: " << path->string() << " is finished\n  help: give it more steps: troupe "
-              << "resume " << path->string() << " --set run.steps=N\n";
-    return kUsage;
-  }
+  // From here on nobody else runs there: what a living run writes must not be touched before.
   auto directory =
       ledger::RunDirectory::open_to_resume(real_disk(), *path, hosts::RealClock().wall_seconds());
-  if (!directory.ok()) return complain(directory.error());
-  if (!checkpoints.ok()) return complain(checkpoints.error());
+  if (!directory.ok()) return complain(directory.error(), kRunFailed);
+  Takeover takeover{std::move(*directory), *info};
+  auto checkpoints = ledger::Checkpoints::open(real_disk(), *path / "checkpoints");
+  if (!checkpoints.ok()) return takeover.give_back(checkpoints.error());
   auto latest = checkpoints->latest();
-  if (!latest.ok()) return complain(latest.error());
+  if (!latest.ok()) return takeover.give_back(latest.error());
   for (const std::string& damage : latest->rejected) std::cerr << "warning: " << damage << "\n";
   SessionOptions options;
   options.quiet = quiet;
-  options.checkpoint_step = 0;
+  options.resume.emplace();
   if (latest->checkpoint) {
-    options.checkpoint_step = latest->checkpoint->step;
-    options.checkpoint = latest->checkpoint->folder;
-    if (auto removed = checkpoints->remove_after(latest->checkpoint->step); !removed.ok())
-      return complain(removed.error());
+    options.resume->step = latest->checkpoint->step;
+    options.resume->folder = latest->checkpoint->folder;
+    if (const auto& meta = latest->checkpoint->meta; meta.contains("ledger"))
+      options.resume->ledger = meta["ledger"];
+  }
+  const std::uint32_t step = options.resume->step;
+  const bool complete = graph.run.steps > 0 && step >= graph.run.steps;
+  // A run that died after its last step, as it was evaluated, still has something to do.
+  if (complete && (step > graph.run.steps || info->state == ledger::RunState::Finished)) {
+    (void)takeover.give_back(no_steps_left(run, step, graph.run.steps));
+    return kUsage;
+  }
+  if (auto removed = checkpoints->remove_after(step); !removed.ok())
+    return takeover.give_back(removed.error());
+  if (!sets.empty()) {
+    const auto more = with_absolute_paths(sets, graph);
+    invocation->sets.insert(invocation->sets.end(), more.begin(), more.end());
+    if (auto written = write_invocation(*path, *invocation); !written.ok())
+      return takeover.give_back(written.error());
   }
   std::cerr << "Going on from "
-            << (latest->checkpoint
-                    ? "the checkpoint of step " + std::to_string(latest->checkpoint->step)
-                    : std::string("the beginning: there is no checkpoint yet"))
+            << (latest->checkpoint ? "the checkpoint of step " + std::to_string(step)
+                                   : std::string("the beginning: there is no checkpoint yet"))
             << ".\n";
-  if (loaded.plan->hash != info->graph_hash)
+  if (graph.hash != info->graph_hash)
     std::cerr << "note: the graph differs from the one this run began with (--set)\n";
-  return run_session(*loaded.plan, std::move(*directory), options);
+  return run_session(graph, std::move(takeover.directory), options);
 }
 
 }  // namespace troupe::cli

@@ -10,7 +10,7 @@ using ledger::RunDirectory;
 
 Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, Disk& disk,
                                                        const Clock& clock, const graphs::Plan& plan,
-                                                       std::optional<std::uint32_t> checkpoint,
+                                                       const std::optional<ResumePoint>& resume,
                                                        OnMetrics on_metrics) {
   std::unique_ptr<RunRecorder> recorder(new RunRecorder());
   RunRecorder* self = recorder.get();
@@ -29,20 +29,36 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
     return durability == ledger::Durability::Power ? self->samples_->sync()
                                                    : self->samples_->flush();
   };
-  if (checkpoint) {
-    TROUPE_ASSIGN(recorder->ledger_, ledger::Ledger::resume(std::move(options), *checkpoint));
+  std::optional<std::uint64_t> resume_step;
+  if (resume) {
+    resume_step = resume->step;
+    const nlohmann::json* summary = resume->ledger.is_null() ? nullptr : &resume->ledger;
+    TROUPE_ASSIGN(recorder->ledger_,
+                  ledger::Ledger::resume(std::move(options), resume->step, summary));
     for (const ledger::ReopenedPrompt& prompt : recorder->ledger_->reopened())
       recorder->kept_[prompt.prompt] = prompt.kept;
   } else {
     TROUPE_ASSIGN(recorder->ledger_, ledger::Ledger::create(std::move(options)));
   }
-  std::optional<std::uint64_t> resume_step;
-  if (checkpoint) resume_step = *checkpoint;
   TROUPE_ASSIGN(recorder->metrics_,
                 observe::MetricsWriter::open(disk, clock, directory.metrics_file(),
                                              directory.events_folder(), resume_step));
+  if (resume) TROUPE_TRY(recorder->read_history(disk, directory.metrics_file()));
   TROUPE_ASSIGN(recorder->log_, observe::EventLog::open(disk, clock, directory.log_file()));
   return recorder;
+}
+
+Result<void> RunRecorder::read_history(Disk& disk, const std::filesystem::path& metrics_file) {
+  TROUPE_ASSIGN(auto lines, observe::read_metrics(disk, metrics_file));
+  for (observe::MetricsLine& line : lines) {
+    Measured measured{"", static_cast<std::uint32_t>(line.step), std::move(line.values)};
+    for (const graphs::StagePlan& stage : plan_->stages) {
+      if (stage.kind == "evaluator" && measured.metrics.contains(stage.name + "/questions"))
+        measured.stage = stage.name;
+    }
+    history_.push_back(std::move(measured));
+  }
+  return {};
 }
 
 Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group, std::uint64_t number,
@@ -106,6 +122,9 @@ Result<void> RunRecorder::stepped(Version version, const runtime::Metrics& metri
 
 Result<void> RunRecorder::measured(const std::string& stage, std::uint32_t step,
                                    const runtime::Metrics& metrics) {
+  // Evaluated again after a resume from this very step: one line is enough.
+  for (const Measured& earlier : history_)
+    if (earlier.stage == stage && earlier.step == step) return {};
   TROUPE_TRY(metrics_->write(step, metrics));
   on_metrics_(stage, step, metrics);
   return {};

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "actors/cli/resume_point.hpp"
 #include "actors/ledger/checkpoints.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "actors/ledger/run_directory.hpp"
@@ -21,10 +22,10 @@ class RunRecorder final : public runtime::Recorder {
   using OnMetrics =
       std::function<void(const std::string& stage, std::uint32_t step, const runtime::Metrics&)>;
 
-  /// Opens everything inside `directory` for a new run, or for going on from `checkpoint_step`.
+  /// Opens everything inside `directory` for a new run, or for going on from `resume`.
   static Result<std::unique_ptr<RunRecorder>> open(ledger::RunDirectory& directory, Disk& disk,
                                                    const Clock& clock, const graphs::Plan& plan,
-                                                   std::optional<std::uint32_t> checkpoint_step,
+                                                   const std::optional<ResumePoint>& resume,
                                                    OnMetrics on_metrics);
 
   Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
@@ -41,10 +42,19 @@ class RunRecorder final : public runtime::Recorder {
   Result<void> commit() override;
 
   ledger::Ledger& ledger() { return *ledger_; }
+  /// What earlier lives measured and the checkpoint contains, in order: stage ("" for the learner),
+  /// step, numbers. Empty for a new run.
+  struct Measured {
+    std::string stage;
+    std::uint32_t step;
+    runtime::Metrics metrics;
+  };
+  const std::vector<Measured>& history() const { return history_; }
   ledger::Checkpoints& checkpoints() { return *checkpoints_; }
 
  private:
   RunRecorder() = default;
+  Result<void> read_history(Disk& disk, const std::filesystem::path& metrics_file);
   Result<void> log_sample(const runtime::EndedSample& sample, std::uint32_t step);
 
   const graphs::Plan* plan_ = nullptr;
@@ -55,6 +65,7 @@ class RunRecorder final : public runtime::Recorder {
   std::optional<observe::MetricsWriter> metrics_;
   std::optional<observe::EventLog> log_;
   OnMetrics on_metrics_;
+  std::vector<Measured> history_;
   std::map<PromptId, std::vector<std::uint16_t>> kept_;  // of reopened prompts
 };
 

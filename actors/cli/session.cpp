@@ -40,18 +40,26 @@ void watch_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-/// Shows the numbers of steps as they come. Called on the coordinator's thread.
+/// Shows the numbers of steps as they come. Any thread: numbers come on the coordinator's, and what
+/// a person asked for on the main one.
 class Narrator {
  public:
-  Narrator(const graphs::Plan& plan, bool quiet, const Clock& clock)
-      : quiet_(quiet),
+  Narrator(const graphs::Plan& plan, const SessionOptions& options, const Clock& clock)
+      : quiet_(options.quiet),
         clock_(clock),
         writer_(stderr, isatty(STDERR_FILENO) != 0, observe::detect_style(stderr)) {
     state_.steps = plan.run.steps;
+    if (options.resume) state_.step = options.resume->step;
   }
 
+  /// Of an earlier life: for the summary only.
+  void remember(const RunRecorder::Measured& earlier) {
+    summary_.add(earlier.stage, earlier.step, earlier.metrics);
+  }
   void metrics(const std::string& stage, std::uint32_t step, const runtime::Metrics& metrics) {
+    const std::lock_guard lock(mutex_);
     summary_.add(stage, step, metrics);
+    if (stage.empty()) state_.step = step;
     if (quiet_) return;
     if (!stage.empty()) {
       if (const auto it = metrics.find(stage + "/accuracy"); it != metrics.end()) {
@@ -61,7 +69,6 @@ class Narrator {
       return;
     }
     eta_.step_done(clock_.now());
-    state_.step = step;
     state_.reward_mean = metrics.at("reward/mean");
     if (state_.steps > step) state_.seconds_left = eta_.seconds_left(state_.steps - step);
     const TimePoint now = clock_.now();
@@ -74,14 +81,17 @@ class Narrator {
     writer_.update(state_);
   }
   void line(const std::string& text) {
+    const std::lock_guard lock(mutex_);
     if (!quiet_) writer_.line(text);
   }
+  std::uint32_t step() const { return state_.step; }
   void finish() {
     if (!quiet_) writer_.finish();
   }
   const LearningSummary& summary() const { return summary_; }
 
  private:
+  std::mutex mutex_;
   bool quiet_;
   const Clock& clock_;
   observe::ProgressState state_;
@@ -143,7 +153,7 @@ runtime::RunOutcome wait_for_outcome(OutcomeSlot& slot, hosts::CafHost& host,
             "Stopping: what is in flight is finished and saved. Once more Ctrl-C "
             "stops at once.");
     }
-    if (const auto request = directory.stop_requested(); request && !asked) {
+    if (const auto request = directory.stop_requested(); request && (!asked || !request->drain)) {
       if (!request->drain)
         return {runtime::RunOutcome::State::Stopped, "asked to stop at once", "", 0};
       ask("asked by `troupe stop`",
@@ -185,20 +195,26 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
                 const SessionOptions& options) {
   Disk& disk = real_disk();
   hosts::CafHost host(2);
-  Narrator narrator(plan, options.quiet, host.clock());
+  Narrator narrator(plan, options, host.clock());
   const auto fail_early = [&](const Error& error) {
     (void)directory.set_state(ledger::RunState::Failed, error.message, host.clock().wall_seconds());
     return complain(error);
   };
+  watch_signals();  // Ctrl-C while a model is read is a stop too
   auto recorder = RunRecorder::open(
-      directory, disk, host.clock(), plan, options.checkpoint_step,
+      directory, disk, host.clock(), plan, options.resume,
       [&](const std::string& stage, std::uint32_t step, const runtime::Metrics& metrics) {
         narrator.metrics(stage, step, metrics);
       });
-  if (!recorder.ok()) return fail_early(recorder.error());
+  if (!recorder.ok()) {
+    (void)fail_early(recorder.error());
+    return kRunFailed;
+  }
+  for (const RunRecorder::Measured& earlier : (*recorder)->history()) narrator.remember(earlier);
 
   const TimePoint began = host.clock().now();
-  stages::RealEngines engines(plan, {engine_threads(plan), options.checkpoint});
+  stages::RealEngines engines(
+      plan, {engine_threads(plan), options.resume ? options.resume->folder : std::nullopt});
   stages::ThreadWorkers workers(2);
   runtime::RunServices services;
   services.workers = &workers;
@@ -206,8 +222,8 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   services.engines = &engines;
   services.recorder = recorder->get();
   runtime::Coordinator::Options rules;
-  rules.start = {directory.info().incarnation, options.checkpoint_step.value_or(0)};
-  if (options.checkpoint_step) {
+  rules.start = {directory.info().incarnation, options.resume ? options.resume->step : 0};
+  if (options.resume) {
     services.cursors = cursors_of((*recorder)->ledger());
     rules.first_admission = (*recorder)->ledger().next_admission();
   }
@@ -219,13 +235,15 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   narrator.line("Run directory: " + directory.path().string());
   for (const auto& [address, runner] : (*graph)->runners()) host.adopt(address, *runner);
   host.adopt(runtime::kCoordinator, (*graph)->coordinator());
-  watch_signals();
   (*graph)->coordinator().begin();
-  const runtime::RunOutcome outcome = wait_for_outcome(slot, host, directory, narrator);
+  runtime::RunOutcome outcome = wait_for_outcome(slot, host, directory, narrator);
   host.stop();
+  outcome.step = narrator.step();  // a forced stop does not know it
   narrator.finish();
+  // What was cut off, or came back with a resume and was not begun again.
+  const auto cut = (*recorder)->ledger().end_left_over("the run ended");
   const ledger::Accounts accounts = (*recorder)->ledger().accounts();
-  (void)(*recorder)->commit();
+  auto written = (*recorder)->commit();
   *graph = nullptr;
 
   using State = runtime::RunOutcome::State;
@@ -239,7 +257,9 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
     complain(Error{ErrorCode::Internal, outcome.reason, outcome.help});
     return kRunFailed;
   }
-  if (!recorded.ok()) return complain(recorded.error());
+  if (!cut.ok()) return complain(cut.error(), kRunFailed);
+  if (!written.ok()) return complain(written.error(), kRunFailed);
+  if (!recorded.ok()) return complain(recorded.error(), kRunFailed);
   if (!accounts.holds()) {
     complain(Error{ErrorCode::Internal, "the equation above does not hold: samples were lost", ""});
     return kRunFailed;

@@ -4,15 +4,15 @@
 #include <optional>
 #include <string>
 
+#include "actors/cli/resume_point.hpp"
 #include "actors/ledger/run_directory.hpp"
 #include "graphs/plan.hpp"
 
 namespace troupe::cli {
 
 struct SessionOptions {
-  bool quiet = false;                               // no progress
-  std::optional<std::uint32_t> checkpoint_step;     // resumed from it; 0: from the beginning
-  std::optional<std::filesystem::path> checkpoint;  // its folder
+  bool quiet = false;                 // no progress
+  std::optional<ResumePoint> resume;  // none: a new run
 };
 
 /// Runs to the end, records how it ended in the directory, prints the summary. Returns the exit

@@ -10,9 +10,9 @@ namespace troupe::cli {
 
 int status(const std::string& run, bool json) {
   auto path = find_run(run);
-  if (!path.ok()) return complain(path.error());
+  if (!path.ok()) return complain(path.error(), kUsage);
   auto read = ledger::read_status(real_disk(), *path);
-  if (!read.ok()) return complain(read.error());
+  if (!read.ok()) return complain(read.error(), kRunFailed);
   if (json)
     std::cout << ledger::to_json(*read).dump(2) << "\n";
   else
@@ -22,9 +22,9 @@ int status(const std::string& run, bool json) {
 
 int stop(const std::string& run, bool now) {
   auto path = find_run(run);
-  if (!path.ok()) return complain(path.error());
+  if (!path.ok()) return complain(path.error(), kUsage);
   auto asked = ledger::request_stop(real_disk(), *path, ledger::StopRequest{!now});
-  if (!asked.ok()) return complain(asked.error());
+  if (!asked.ok()) return complain(asked.error(), kRunFailed);
   std::cout << "Asked " << path->string()
             << (now ? " to stop at once.\n" : " to finish what is in flight, save and stop.\n")
             << "See how far it is: troupe status " << path->string() << "\n";

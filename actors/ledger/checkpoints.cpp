@@ -160,6 +160,10 @@ Result<std::vector<std::uint32_t>> checkpoint_steps(Disk& disk, const fs::path& 
   return steps;
 }
 
+fs::path checkpoint_folder(const fs::path& folder, std::uint32_t step) {
+  return folder / folder_name(step);
+}
+
 Result<void> Checkpoints::retain() {
   TROUPE_ASSIGN(const auto all, steps());
   for (std::size_t i = 0; i + options_.keep < all.size(); ++i)

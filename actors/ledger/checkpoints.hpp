@@ -72,5 +72,7 @@ class Checkpoints {
 /// Steps that have a folder in checkpoints/, ascending; not checked, nothing is changed.
 Result<std::vector<std::uint32_t>> checkpoint_steps(Disk& disk,
                                                     const std::filesystem::path& folder);
+/// The folder of that step in checkpoints/, whether it exists or not.
+std::filesystem::path checkpoint_folder(const std::filesystem::path& folder, std::uint32_t step);
 
 }  // namespace troupe::ledger

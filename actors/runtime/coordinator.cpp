@@ -45,6 +45,8 @@ Coordinator::Coordinator(const graphs::Plan& plan, const Options& options, Recor
 void Coordinator::begin() {
   progress_at_ = host_.clock().now();
   for (const Address stage : running_) post(stage, Start{});
+  // Resumed after its last step: what is left is what ends a run, such as an evaluation.
+  if (plan_.gate && plan_.gate->learner && plan_.run.steps > 0 && step_ >= plan_.run.steps) drain();
   host_.post_after(options_.stall_timeout / 4, kCoordinator, Tick{});
 }
 
@@ -221,8 +223,12 @@ void Coordinator::on(StageFailed&& event) {
         event.restartable
             ? " (after " + std::to_string(options_.restarts.restarts_max) + " restarts)"
             : "";
-    return fail("stage '" + name + "' failed" + tries + ": " + event.error.message,
-                event.error.help);
+    const std::string help =
+        event.error.help.empty()
+            ? "Mend what it says; log.jsonl has the rest. What was committed is "
+              "safe: go on with `troupe resume`"
+            : event.error.help;
+    return fail("stage '" + name + "' failed" + tries + ": " + event.error.message, help);
   }
   host_.post_after(*wait, kCoordinator, RestartDue{event.stage});
 }

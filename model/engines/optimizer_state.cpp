@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/engines/safetensors_writer.hpp"
+#include "model/formats/checkpoint_writer.hpp"
 #include "model/formats/safetensors.hpp"
 #include "schemas/base/disk.hpp"
 
@@ -48,7 +49,8 @@ Result<void> read(const SafetensorsFile& file, const std::filesystem::path& path
 
 template <class T>
 Result<void> save_training(const std::filesystem::path& folder, const Architecture& a,
-                           const T* weights, const Optimizer& optimizer, const T* reference) {
+                           const T* weights, const Optimizer& optimizer, const T* reference,
+                           const Tokenizer* tokenizer) {
   Disk& disk = real_disk();
   if (disk.exists(folder)) {
     return Error{ErrorCode::Conflict, folder.string() + " exists already",
@@ -64,6 +66,13 @@ Result<void> save_training(const std::filesystem::path& folder, const Architectu
   ModelConfig config = a.config;
   config.torch_dtype = std::is_same_v<T, float> ? "float32" : "bfloat16";
   TROUPE_TRY(disk.replace(model / "config.json", config_to_json(config)));
+  TROUPE_TRY(disk.replace(model / "generation_config.json", generation_config_to_json(config)));
+  if (tokenizer != nullptr) {
+    const TokenizerData& data = tokenizer->data();
+    TROUPE_TRY(disk.replace(model / "tokenizer.json", tokenizer_to_json(data)));
+    TROUPE_TRY(
+        disk.replace(model / "tokenizer_config.json", tokenizer_config_to_json(data, config)));
+  }
 
   tensors.clear();
   append(tensors, "master.", a, optimizer.master());
@@ -112,7 +121,8 @@ Result<bool> load_reference(const std::filesystem::path& folder, const Architect
 
 #define TROUPE_INSTANTIATE(T)                                                                    \
   template Result<void> save_training<T>(const std::filesystem::path&, const Architecture&,      \
-                                         const T*, const Optimizer&, const T*);                  \
+                                         const T*, const Optimizer&, const T*,                  \
+                                         const Tokenizer*);                                      \
   template Result<bool> load_reference<T>(const std::filesystem::path&, const Architecture&, T*);
 TROUPE_INSTANTIATE(Bf16)
 TROUPE_INSTANTIATE(float)

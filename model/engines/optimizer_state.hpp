@@ -8,15 +8,18 @@
 
 #include "model/engines/architecture.hpp"
 #include "model/engines/optimizer.hpp"
+#include "model/tokenizer/tokenizer.hpp"
 #include "schemas/base/result.hpp"
 
 namespace troupe::model {
 
 /// `folder` must not exist. `weights` and `reference` (may be null) are flat buffers of
-/// architecture.elements. Files and folders are synced.
+/// architecture.elements. With a tokenizer (may be null) model/ is complete: it can be
+/// evaluated and trained further. Files and folders are synced.
 template <class T>
 Result<void> save_training(const std::filesystem::path& folder, const Architecture& a,
-                           const T* weights, const Optimizer& optimizer, const T* reference);
+                           const T* weights, const Optimizer& optimizer, const T* reference,
+                           const Tokenizer* tokenizer);
 
 Result<void> load_optimizer(const std::filesystem::path& folder, const Architecture& a,
                             Optimizer& optimizer);

@@ -326,7 +326,8 @@ Result<void> LlamaTraining<T>::run_save(const std::filesystem::path& folder) con
   const Ptr weights = current();
   const T* reference = nullptr;
   if (reference_ && reference_ != parts_.initial) reference = reference_->at(0);
-  return save_training(folder, *parts_.architecture, weights->at(0), optimizer_, reference);
+  return save_training(folder, *parts_.architecture, weights->at(0), optimizer_, reference,
+                       config_.tokenizer.get());
 }
 
 template class LlamaTraining<Bf16>;

@@ -34,6 +34,7 @@ Result<std::unique_ptr<model::TrainingEngine>> RealEngines::training(
     const std::string& name, const model::TrainingConfig& config) {
   TROUPE_ASSIGN(auto loaded, model(name));
   model::TrainingConfig resumed = config;
+  TROUPE_ASSIGN(resumed.tokenizer, tokenizer(name));
   if (options_.checkpoint) resumed.resume_from = options_.checkpoint;
   return loaded->make_training(resumed);
 }
