@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from tiny_run import (DONE, FAILED, INTERRUPTED, USAGE, TinyRunTest, dice, lines_of,
+from tiny_run import (DONE, FAILED, GRAPH, INTERRUPTED, USAGE, TinyRunTest, dice, lines_of,
                       main, sets, steps_in)
 
 
@@ -91,8 +91,32 @@ class Life(TinyRunTest):
                          list(range(1, goal + 1)))
         self.assertTrue(self.status_of()["holds"])
 
-    def path_exists(self, name):
-        return os.path.exists(self.path(name))
+    def test_stopped_at_any_moment_it_goes_on_and_counts_every_step_once(self):
+        random = dice()
+        run = self.start_run("run.steps=15", "run.checkpoint_every=4")
+        while not self.path_exists("runs/tiny-001/invocation.json"):
+            self.assertTrue(run.alive(), str(run.said()))
+            time.sleep(0.002)
+        for _ in range(8):
+            time.sleep(random.random() * 0.4)
+            run.signal(signal.SIGINT)
+            if random.randrange(3) == 0:
+                time.sleep(random.random() * 0.15)
+                run.signal(signal.SIGINT)
+            done = run.wait()
+            if done.status == DONE:
+                break
+            # The very first moments of a process have the system's own handling.
+            self.assertIn(done.status, (INTERRUPTED, -signal.SIGINT), str(done))
+            status = self.status_of()
+            self.assertTrue(status["holds"], status)
+            if done.status == INTERRUPTED:
+                self.assertEqual(status["state"], "stopped")
+                self.assertEqual(status["samples"]["in_flight"], 0)
+            run = self.start("resume", "tiny", "--quiet")
+        done = run.wait()
+        self.assertEqual(done.status, DONE, str(done))
+        self.check_books(15)
 
     def test_stop_from_another_process(self):
         run = self.start_run("run.steps=100000")
@@ -118,7 +142,14 @@ class Life(TinyRunTest):
         self.assertEqual(self.status_of()["samples"]["trained"], goal * 8)
 
     def test_killed_at_any_moment_it_goes_on_and_counts_every_step_once(self):
-        steps, kills, random = 20, 0, dice()
+        self.kill_often()
+
+    def test_killed_with_samples_of_several_versions_under_way(self):
+        self.write("tiny.toml", GRAPH.replace("max_staleness = 0", "max_staleness = 2"))
+        self.kill_often()
+
+    def kill_often(self):
+        steps, kills, random = 40, 0, dice()
         run = self.start_run(f"run.steps={steps}", "run.checkpoint_every=3",
                              "run.keep_checkpoints=1", "stage.eval.every=5")
         for _ in range(8):

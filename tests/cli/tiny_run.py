@@ -146,6 +146,9 @@ class TinyRunTest(unittest.TestCase):
     def path(self, *names):
         return os.path.join(self.folder, *names)
 
+    def path_exists(self, name):
+        return os.path.exists(self.path(name))
+
     def write(self, name, text):
         with open(self.path(name), "w", encoding="utf-8") as file:
             file.write(text)
