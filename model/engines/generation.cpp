@@ -146,11 +146,10 @@ void LlamaGeneration<T>::step() {
     return true;
   });
   const auto fresh = groups_to_prefill();
-  if (!fresh.empty()) {
-    prefill(fresh);
-  }
+  if (!fresh.empty()) prefill(fresh);
   start_samples();
-  if (fresh.empty() && !active_.empty()) decode();
+  collect_finished();
+  if (!active_.empty()) decode();
   collect_finished();
   step_stats_.busy_seconds = measured_seconds() - begin;
   std::lock_guard lock(mutex_);

@@ -1,4 +1,5 @@
 // The kernels for processors with AVX-512 (F, BW, VL, DQ).
+#ifdef __x86_64__
 #include <immintrin.h>
 
 #include <algorithm>
@@ -20,3 +21,4 @@ constexpr Kernels<float> kF32 = build_avx512::make_table<float>("avx512");
 const Kernels<Bf16>& kernels_avx512(Bf16) { return kBf16; }
 const Kernels<float>& kernels_avx512(float) { return kF32; }
 }  // namespace troupe::model
+#endif

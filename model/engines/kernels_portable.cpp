@@ -1,6 +1,4 @@
 // The kernels for any processor.
-#include <immintrin.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -1,5 +1,6 @@
 // Speed of the engines on a real model: generation, one training step, and full GRPO steps.
 //   bench_engines MODEL [--threads N] [--dtype bf16|f32] [--repeat N] [--only NAME]
+//                       [--micro-batch TOKENS]
 // Prints one line per measurement with the median and the spread over the repetitions.
 #include <sys/resource.h>
 
@@ -26,6 +27,14 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// Of all threads: says more than the clock when the machine is not quiet.
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return t.tv_sec + 1e-6 * t.tv_usec; };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 double peak_rss_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -35,6 +44,7 @@ double peak_rss_mib() {
 struct Options {
   std::string model, dtype = "bf16", only;
   unsigned threads = 2;
+  unsigned micro_batch_tokens = TrainingConfig{}.micro_batch_tokens;
   int repeat = 3;
 };
 
@@ -114,17 +124,20 @@ void run(const Job& job, const Options& options, GenerationEngine& generator,
          TrainingEngine* trainer) {
   if (!options.only.empty() && options.only != job.name) return;
   Series generation, training, total, forward, backward, optimizer;
+  Series generation_cpu, training_cpu;
   const GenerationStats before = generator.stats();
   StepReport last;
   for (int i = 0; i < options.repeat; ++i) {
-    const double begin = now();
+    const double begin = now(), begin_cpu = cpu_seconds();
     TrainingBatch batch = generate(generator, job, i);
-    const double generated = now();
+    const double generated = now(), generated_cpu = cpu_seconds();
+    generation_cpu.values.push_back(generated_cpu - begin_cpu);
     generation.values.push_back(generated - begin);
     if (!trainer) continue;
     last = train(*trainer, std::move(batch));
     generator.set_weights(last.weights);
     training.values.push_back(now() - generated);
+    training_cpu.values.push_back(cpu_seconds() - generated_cpu);
     total.values.push_back(now() - begin);
     forward.values.push_back(last.forward_seconds);
     backward.values.push_back(last.backward_seconds);
@@ -133,11 +146,13 @@ void run(const Job& job, const Options& options, GenerationEngine& generator,
   const GenerationStats after = generator.stats();
   const double tokens = static_cast<double>(after.generated_tokens - before.generated_tokens) /
                         options.repeat;
-  std::printf("%-12s generate %s, %.0f tokens/s\n", job.name, generation.text().c_str(),
-              tokens / generation.median());
+  std::printf("%-12s generate %s, %.0f tokens/s, %.2f s of processor time\n", job.name,
+              generation.text().c_str(), tokens / generation.median(), generation_cpu.median());
   if (trainer) {
-    std::printf("%-12s train    %s (forward %.2f, backward %.2f, optimizer %.2f)\n", job.name,
-                training.text().c_str(), forward.median(), backward.median(), optimizer.median());
+    std::printf("%-12s train    %s (forward %.2f, backward %.2f, optimizer %.2f), %.2f s of "
+                "processor time\n",
+                job.name, training.text().c_str(), forward.median(), backward.median(),
+                optimizer.median(), training_cpu.median());
     std::printf("%-12s step     %s; logprob gap %.4f (max %.3f), gradient norm %.3f\n", job.name,
                 total.text().c_str(), last.logprob_gap, last.logprob_gap_max, last.grad_norm);
   }
@@ -153,12 +168,13 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--threads")) options.threads = std::atoi(value());
     else if (!std::strcmp(argv[i], "--dtype")) options.dtype = value();
     else if (!std::strcmp(argv[i], "--repeat")) options.repeat = std::atoi(value());
+    else if (!std::strcmp(argv[i], "--micro-batch")) options.micro_batch_tokens = std::atoi(value());
     else if (!std::strcmp(argv[i], "--only")) options.only = value();
     else options.model = argv[i];
   }
   if (options.model.empty() || options.repeat < 1) {
     std::fprintf(stderr, "usage: bench_engines MODEL [--threads N] [--dtype bf16|f32] "
-                         "[--repeat N] [--only NAME]\n");
+                         "[--repeat N] [--only NAME] [--micro-batch TOKENS]\n");
     return 2;
   }
   const double begin = now();
@@ -174,7 +190,13 @@ int main(int argc, char** argv) {
   generate(*generator, warm, 0);
   std::printf("load %.2f s, first 16 x 8 tokens %.2f s\n", loaded - begin, now() - loaded);
   const double made = now();
-  auto trainer = (*model)->make_training({}).value();
+  auto made_trainer =
+      (*model)->make_training({.micro_batch_tokens = options.micro_batch_tokens});
+  if (!made_trainer.ok()) {
+    std::fprintf(stderr, "%s\n", made_trainer.error().text().c_str());
+    return 1;
+  }
+  const auto trainer = std::move(made_trainer).value();
   std::printf("make training engine %.2f s\n", now() - made);
 
   run({"gen-64x1", 64, 1, 60, 90, 128}, options, *generator, nullptr);
