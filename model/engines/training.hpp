@@ -2,8 +2,8 @@
 // LlamaTraining: policy-gradient steps on the CPU. Owns one thread; see TrainingEngine for the
 // contract. A step is: for every micro-batch one turn on the cores (reference log-probabilities,
 // forward, loss, backward), then one turn for clipping and AdamW, which writes the new working
-// weights into memory of their own. A step whose loss or gradient is not finite is skipped, and one
-// in which no token carries loss has nothing to do: tensors and moments stay, the version counts on.
+// weights into memory of their own. A step whose loss or gradient is not finite is skipped; one in
+// which no token carries loss has nothing to do: tensors and moments stay, the version counts on.
 #include <condition_variable>
 #include <deque>
 #include <functional>

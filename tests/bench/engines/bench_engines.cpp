@@ -168,7 +168,8 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--threads")) options.threads = std::atoi(value());
     else if (!std::strcmp(argv[i], "--dtype")) options.dtype = value();
     else if (!std::strcmp(argv[i], "--repeat")) options.repeat = std::atoi(value());
-    else if (!std::strcmp(argv[i], "--micro-batch")) options.micro_batch_tokens = std::atoi(value());
+    else if (!std::strcmp(argv[i], "--micro-batch"))
+      options.micro_batch_tokens = std::atoi(value());
     else if (!std::strcmp(argv[i], "--only")) options.only = value();
     else options.model = argv[i];
   }
