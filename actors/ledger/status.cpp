@@ -18,7 +18,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t kMetricsTail = 1u << 20;  // read of the end of metrics.jsonl
-constexpr std::size_t kShownMetrics = 24;
+constexpr std::size_t kShownMetrics = 16;
 constexpr std::size_t kShownReasons = 8;
 
 Result<void> read_base(Store& store, RunStatus& status) {
@@ -128,6 +128,17 @@ std::string next_step(const RunStatus& status) {
   return fmt::format("Go on with it: troupe resume {}", run);
 }
 
+/// All metrics, with those that say whether it learns in front.
+std::vector<std::pair<std::string, double>> metrics_to_show(const RunStatus& status) {
+  std::vector<std::pair<std::string, double>> metrics(status.metrics.begin(),
+                                                      status.metrics.end());
+  std::stable_partition(metrics.begin(), metrics.end(), [](const auto& metric) {
+    return metric.first.starts_with("reward/") ||
+           metric.first.find("accuracy") != std::string::npos;
+  });
+  return metrics;
+}
+
 json to_json(const Equation& equation) {
   json data{{"admitted", equation.admitted}, {"in_flight", equation.in_flight}};
   for (int i = 0; i < kEnds; ++i)
@@ -198,7 +209,7 @@ std::string print_status(const RunStatus& status) {
          fmt::format("{} {}: {}", reason.samples, name_of(reason.end), reason.reason));
   }
   shown = 0;
-  for (const auto& [name, value] : status.metrics) {
+  for (const auto& [name, value] : metrics_to_show(status)) {
     if (shown == kShownMetrics) {
       line("", fmt::format("... and {} more in metrics.jsonl", status.metrics.size() - shown));
       break;

@@ -90,6 +90,16 @@ TEST_CASE("the_status_of_a_live_run_has_the_equation_stages_and_metrics") {
   CHECK(data.at("stages").at(1).at("waits_for") == "engine");
 }
 
+TEST_CASE("the_metrics_that_tell_whether_it_learns_are_shown_whatever_else_there_is") {
+  RunStatus status;
+  for (int i = 0; i < 40; ++i) status.metrics["a" + std::to_string(i)] = i;
+  status.metrics["reward/mean"] = 0.75;
+  status.metrics["eval/accuracy"] = 0.5;
+  const std::string text = print_status(status);
+  CHECK(contains(text, "metrics      eval/accuracy 0.5\n             reward/mean 0.75\n"));
+  CHECK(contains(text, "... and 26 more in metrics.jsonl"));
+}
+
 TEST_CASE("a_run_that_was_killed_has_a_status_and_a_way_on") {
   TemporaryFolder folder;
   const pid_t child = ::fork();
