@@ -69,6 +69,30 @@ class Pages(unittest.TestCase):
                     if os.path.isdir(os.path.join(ROOT, "examples")):
                         self.assertTrue(os.path.exists(os.path.join(ROOT, path)), f"{page}: {path}")
 
+    def test_outputs_shown_are_what_the_program_prints(self):
+        if not PROGRAM:
+            self.skipTest("no program was named")
+        count = 0
+        for page, text in pages():
+            for command, shown in re.findall(
+                    r"^<!-- output of: troupe ([^\n]+) -->\n```\n(.*?)^```$", text, re.M | re.S):
+                count += 1
+                arguments = command.split()
+                if arguments[0] == "check":
+                    # The small model may not be there, and no page is about its absence.
+                    arguments += ["--set", f"model.policy.load={os.path.join(ROOT, 'README.md')}"]
+                ran = subprocess.run([PROGRAM, *arguments], text=True, cwd=ROOT, check=False,
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT)
+                if os.environ.get("TROUPE_UPDATE_PAGES") and ran.stdout != shown:
+                    text = text.replace(shown, ran.stdout)
+                    with open(os.path.join(ROOT, page), "w", encoding="utf-8") as file:
+                        file.write(text)
+                    continue
+                self.assertEqual(ran.stdout, shown, f"{page}: troupe {command}; to paste it anew: "
+                                 f"TROUPE_UPDATE_PAGES=1 python3 {__file__} {ROOT} {PROGRAM}")
+        self.assertGreater(count, 1)
+
     def test_every_page_of_docs_can_be_reached_from_the_index(self):
         with open(os.path.join(ROOT, "docs", "index.md"), encoding="utf-8") as file:
             index = file.read()
