@@ -235,8 +235,13 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   narrator.line("Run directory: " + directory.path().string());
   for (const auto& [address, runner] : (*graph)->runners()) host.adopt(address, *runner);
   host.adopt(runtime::kCoordinator, (*graph)->coordinator());
-  (*graph)->coordinator().begin();
-  runtime::RunOutcome outcome = wait_for_outcome(slot, host, directory, narrator);
+  runtime::RunOutcome outcome;
+  if (interrupts > 0) {  // while models were read: nothing is in flight that could be finished
+    outcome = {runtime::RunOutcome::State::Stopped, "interrupted before it began", "", 0};
+  } else {
+    (*graph)->coordinator().begin();
+    outcome = wait_for_outcome(slot, host, directory, narrator);
+  }
   host.stop();
   outcome.step = narrator.step();  // a forced stop does not know it
   narrator.finish();
