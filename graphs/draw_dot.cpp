@@ -56,6 +56,14 @@ std::string node_text(const StagePlan& stage) {
       stage.in_flow ? "" : ", style=\"rounded,filled,dashed\"");
 }
 
+/// Some messages leave the stage by one output and some by another: the output says which.
+bool parts_messages(const Plan& plan, const EdgePlan& edge) {
+  for (const EdgePlan* other : plan.edges_out_of(edge.from.stage)) {
+    if (other->delivery == Delivery::Queue && other->from.port != edge.from.port) return true;
+  }
+  return false;
+}
+
 std::string edge_text(const Plan& plan, const EdgePlan& edge, std::string_view from,
                       std::string_view to) {
   std::string attributes;
@@ -66,15 +74,19 @@ std::string edge_text(const Plan& plan, const EdgePlan& edge, std::string_view f
         "style=dashed, color=\"#8a5a00\", fontcolor=\"#8a5a00\", "
         "label=\"{}\"{}",
         name_of(edge.type), back ? ", constraint=false" : "");
-  } else if (!edge.accounted) {
-    attributes = "style=dotted, label=\"observes\"";
-  } else if (edge.converts == Conversion::AssembleGroups) {
-    attributes = fmt::format("label=\"groups{}\", penwidth=1.6",
-                             edge.max_staleness.value_or(0) == 0
-                                 ? std::string()
-                                 : fmt::format("\\nstaleness ≤ {}", *edge.max_staleness));
   } else {
-    attributes = fmt::format("label=\"{}s\"", name_of(edge.type));
+    std::string label = edge.converts == Conversion::AssembleGroups
+                            ? "groups"
+                            : fmt::format("{}s", name_of(edge.type));
+    if (parts_messages(plan, edge)) label = edge.from.port;
+    if (!edge.accounted) label = "observes";
+    if (edge.max_staleness.value_or(0) > 0) {
+      label += fmt::format("\\nstaleness ≤ {}", *edge.max_staleness);
+    }
+    attributes = fmt::format("label=\"{}\"{}", label,
+                             !edge.accounted                               ? ", style=dotted"
+                             : edge.converts == Conversion::AssembleGroups ? ", penwidth=1.6"
+                                                                           : "");
   }
   return fmt::format("  \"{}\" -> \"{}\" [{}];\n", escaped(from), escaped(to), attributes);
 }
@@ -125,6 +137,7 @@ std::string draw_dot(const Plan& plan) {
   }
   // What an evaluator names as its data and verifiers.
   for (const StagePlan& stage : plan.stages) {
+    if (!stage.contract->is_source() || !stage.contract->is_sink()) continue;
     for (const OptionSpec& spec : stage.contract->options) {
       if (spec.type != OptionType::StageRef || !stage.has(spec.name)) continue;
       const Value& value = stage.option(spec.name);

@@ -45,9 +45,11 @@ std::string limits_text(const OptionSpec& spec) {
 std::string ports_text(const std::vector<PortSpec>& ports, std::string_view title) {
   std::string out;
   for (const PortSpec& port : ports) {
-    out +=
-        fmt::format("  {} {} {}  ({}{})\n", title, port.delivery == Delivery::Queue ? "->" : "~>",
-                    port.name, name_of(port.type), port.type == MessageType::Weights ? "" : "s");
+    const std::string what =
+        port.type == MessageType::Weights ? "weights" : fmt::format("{}s", name_of(port.type));
+    out += port.delivery == Delivery::Queue
+               ? fmt::format("  {} {}: a queue of {} (->)\n", title, port.name, what)
+               : fmt::format("  {} {}: the latest {} (~>)\n", title, port.name, what);
   }
   return out;
 }
@@ -57,7 +59,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<int> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) {
+    // The last cell of a row may be as long as it likes.
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) {
       widths[i] = std::max(widths[i], display_width(row[i]));
     }
   }
@@ -66,7 +69,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::string text = " ";
     for (std::size_t i = 0; i < row.size(); ++i) {
       text += " " + row[i];
-      text.append(static_cast<std::size_t>(widths[i] - display_width(row[i]) + 1), ' ');
+      text.append(static_cast<std::size_t>(std::max(widths[i] - display_width(row[i]), 0) + 1),
+                  ' ');
     }
     while (!text.empty() && text.back() == ' ') text.pop_back();
     out += text + "\n";
@@ -87,7 +91,7 @@ std::string print_kinds(const Kinds& kinds) {
     rows.push_back({contract.kind, fmt::format("{:>6} -> {}", in, out), contract.doc});
     if (in.empty() && out.empty()) rows.back()[1] = "beside the flow";
   }
-  return table(rows) + "\n`troupe kinds KIND` shows the ports and options of one.\n";
+  return table(rows);
 }
 
 std::string print_kind(const Contract& contract) {
@@ -99,11 +103,12 @@ std::string print_kind(const Contract& contract) {
   if (contract.options.empty()) return out + "\n  no options\n";
   std::vector<std::vector<std::string>> rows;
   for (const OptionSpec& spec : contract.options) {
-    rows.push_back({spec.name, type_text(spec),
-                    spec.required        ? "required"
-                    : spec.default_value ? "= " + spec.default_value->text()
-                                         : "optional",
-                    limits_text(spec), spec.doc});
+    const std::string value = spec.required        ? ", required"
+                              : spec.default_value ? " = " + spec.default_value->text()
+                                                   : ", optional";
+    rows.push_back({spec.name, type_text(spec) + value, spec.doc});
+    // Choices can be many: they get a line of their own.
+    if (const std::string limits = limits_text(spec); !limits.empty()) rows.push_back({"", limits});
   }
   return out + "\n" + table(rows);
 }

@@ -60,7 +60,8 @@ void check_stage(Draft& draft, const std::string& name, const OptionSpec& spec, 
   }
 }
 
-void check_file(Draft& draft, const std::string& path, const DraftOption& option, Span span) {
+void check_file(Draft& draft, const std::string& path, const DraftOption& option, Span span,
+                const std::string& key) {
   std::error_code error;
   if (std::filesystem::exists(path, error)) return;
   Diagnostic& found = draft.findings.error(
@@ -73,12 +74,16 @@ void check_file(Draft& draft, const std::string& path, const DraftOption& option
              std::filesystem::exists(option.written, error)) {
     found.help.push_back("paths in a graph file count from the folder of that file");
   } else {
-    found.help.push_back("check the path, or make the file first; --set can name another");
+    found.help.push_back(fmt::format("make the file first, or name another: --set {}=...", key));
+    if (key.starts_with("model.")) {
+      found.help.push_back("`./dev quickstart` fetches the model of the examples into models/");
+    }
   }
 }
 
-void check_options(Draft& draft, const DraftOptions& options,
-                   const std::vector<OptionSpec>& specs) {
+/// `owner` as --set calls it: "stage.learn".
+void check_options(Draft& draft, const DraftOptions& options, const std::vector<OptionSpec>& specs,
+                   const std::string& owner) {
   for (const OptionSpec& spec : specs) {
     const auto option = options.find(spec.name);
     if (option == options.end()) continue;
@@ -95,7 +100,7 @@ void check_options(Draft& draft, const DraftOptions& options,
       if (spec.type == OptionType::Model) check_model(draft, *text, span);
       if (spec.type == OptionType::StageRef) check_stage(draft, *text, spec, span);
       if (spec.type == OptionType::Path && spec.must_exist && draft.load_options.check_files) {
-        check_file(draft, *text, option->second, span);
+        check_file(draft, *text, option->second, span, owner + "." + spec.name);
       }
     }
   }
@@ -120,11 +125,14 @@ void check_copies(Draft& draft) {
 }  // namespace
 
 void check_references(Draft& draft) {
-  for (const DraftModel& model : draft.models) check_options(draft, model.options, model_options());
+  for (const DraftModel& model : draft.models) {
+    check_options(draft, model.options, model_options(), "model." + model.name);
+  }
   check_copies(draft);
   for (std::size_t i = 0; i < draft.stages.size(); ++i) {
     if (const Contract* contract = draft.stages[i].contract) {
-      check_options(draft, draft.stages[i].options, contract->options);
+      check_options(draft, draft.stages[i].options, contract->options,
+                    "stage." + draft.stages[i].name);
     }
   }
   bool all_known = true;  // a stage of an unknown kind may use any model

@@ -103,6 +103,55 @@ void check_labels(const LoadResult& result, const Label& label) {
   REQUIRE(label.span.begin <= result.sources[label.span.source].text.size());
 }
 
+/// What plan.hpp promises to whoever holds a plan.
+void check_promises(const Plan& plan) {
+  const std::uint64_t group = plan.gate ? plan.gate->group_size : 1;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    const StagePlan& stage = plan.stages[i];
+    REQUIRE(stage.index == i);
+    REQUIRE(stage.contract != nullptr);
+    for (const OptionSpec& spec : stage.contract->options) {
+      if (spec.required || spec.default_value) REQUIRE(stage.has(spec.name));
+    }
+    for (const PortSpec& port : stage.contract->inputs) {
+      if (!port.required || !stage.in_flow) continue;
+      const auto in = plan.edges_into(stage.index);
+      REQUIRE(std::any_of(in.begin(), in.end(),
+                          [&](const EdgePlan* edge) { return edge->to.port == port.name; }));
+    }
+  }
+  for (std::size_t i = 0; i < plan.edges.size(); ++i) {
+    const EdgePlan& edge = plan.edges[i];
+    REQUIRE(edge.index == i);
+    REQUIRE(edge.from.stage < plan.stages.size());
+    REQUIRE(edge.to.stage < plan.stages.size());
+    const PortSpec* out = plan.stages[edge.from.stage].contract->output(edge.from.port);
+    const PortSpec* in = plan.stages[edge.to.stage].contract->input(edge.to.port);
+    REQUIRE(out != nullptr);
+    REQUIRE(in != nullptr);
+    REQUIRE((out->type == in->type) == (edge.converts == Conversion::None));
+    REQUIRE(edge.capacity_items >= 1);
+    REQUIRE(edge.capacity_bytes >= 1);
+    if (edge.converts == Conversion::AssembleGroups) REQUIRE(edge.capacity_items >= group);
+    if (edge.when_full == WhenFull::DropOldest) REQUIRE_FALSE(edge.accounted);
+    if (edge.join) REQUIRE(*edge.join < plan.joins.size());
+    if (edge.fork) REQUIRE(*edge.fork < plan.joins.size());
+  }
+  for (const JoinPlan& join : plan.joins) {
+    REQUIRE(join.branches.size() >= 2);
+    REQUIRE_FALSE(join.entries.empty());
+    for (const std::uint32_t edge : join.branches) {
+      REQUIRE(plan.edges[edge].join == join.index);
+      REQUIRE(plan.edges[edge].to == join.to);
+    }
+    for (const std::uint32_t edge : join.entries) REQUIRE(plan.edges[edge].from == join.entrance);
+  }
+  if (!plan.gate) return;
+  REQUIRE(plan.stages[plan.gate->stage].contract->admits);
+  REQUIRE(plan.gate->groups_in_flight_max >= 1);
+  REQUIRE(plan.gate->max_staleness + 1 >= plan.gate->publish_every);
+}
+
 }  // namespace
 
 TEST_CASE("mutated_graphs_are_checked_without_a_crash") {
@@ -112,7 +161,7 @@ TEST_CASE("mutated_graphs_are_checked_without_a_crash") {
   REQUIRE(all.size() > 40);
   REQUIRE(good.size() > 3);
   int plans = 0;
-  for (std::uint64_t seed = 0; seed < 6000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 12000; ++seed) {
     Rng rng(seed, 3);
     // Every other one is a good graph with one wound, which often survives.
     const bool light = seed % 2 == 0;
@@ -137,6 +186,7 @@ TEST_CASE("mutated_graphs_are_checked_without_a_crash") {
     REQUIRE_FALSE(result.rendered_json().empty());
     if (!result.ok()) continue;
     ++plans;
+    check_promises(*result.plan);
     REQUIRE_FALSE(print_plan(*result.plan).empty());
     REQUIRE_FALSE(plan_json(*result.plan).empty());
     REQUIRE_FALSE(draw_text(*result.plan).empty());
