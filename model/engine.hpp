@@ -149,7 +149,7 @@ struct ModelSpec {
 struct TrainingConfig {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.0;  // AdamW, decoupled
   double max_grad_norm = 1.0;      // 0: no clipping
-  std::uint32_t micro_batch_tokens = 4096;
+  std::uint32_t micro_batch_tokens = 2048;
   PolicyLossOptions loss;
   bool with_reference = false;     // keep a frozen copy for the KL term
   std::uint32_t incarnation = 0;   // of every version this engine makes

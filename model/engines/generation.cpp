@@ -26,13 +26,14 @@ std::int64_t padded_rows(std::int64_t rows) {
 
 template <class T>
 LlamaGeneration<T>::LlamaGeneration(Ptr weights, const GenerationConfig& config,
+                                    std::shared_ptr<PagePool<T>> pool,
                                     std::shared_ptr<CoreLease> lease, unsigned threads)
     : a_(weights->architecture()),
       config_(config),
       lease_(std::move(lease)),
       threads_(threads),
       weights_(std::move(weights)),
-      pool_(a_),
+      pool_(std::move(pool)),
       thread_([this] { run(); }) {}
 
 template <class T>
@@ -190,7 +191,7 @@ void LlamaGeneration<T>::prefill(const std::vector<std::shared_ptr<Group>>& grou
     segments.push_back({.row = static_cast<std::int64_t>(tokens.size()), .rows = n});
     tokens.insert(tokens.end(), prompt.begin(), prompt.end());
     for (std::int64_t i = 0; i < n; ++i) positions.push_back(static_cast<std::int32_t>(i));
-    prompts.push_back(std::make_shared<Prompt>(pool_));
+    prompts.push_back(std::make_shared<Prompt>(*pool_));
     prompts.back()->cache.extend(n);
     prompts.back()->weights = weights_;
   }
@@ -205,7 +206,7 @@ void LlamaGeneration<T>::prefill(const std::vector<std::shared_ptr<Group>>& grou
     parallel_tasks(static_cast<std::int64_t>(prompts.size()) * kv, [&](std::int64_t task, int) {
       const AttentionSegment& s = segments[task / kv];
       const CachedTokens<T>& cache = prompts[task / kv]->cache;
-      const std::int64_t head = task % kv, offset = pool_.offset(layer, head);
+      const std::int64_t head = task % kv, offset = pool_->offset(layer, head);
       for (std::int64_t i = 0; i < s.rows; ++i) {
         const T* k = l.qkv + (s.row + i) * a_.heads.qkv_width() + a_.heads.q_width() + head * dim;
         kernel.cache_store(k, k + a_.heads.kv_width(), dim, i % kPageTokens,
@@ -234,7 +235,7 @@ void LlamaGeneration<T>::start_samples() {
     hidden.push_back(group->prompt->last_hidden.data());
     while (group->started < group->request.seeds.size() &&
            active_.size() < config_.max_sequences) {
-      active_.emplace_back(group, pool_, static_cast<std::uint32_t>(group->started++));
+      active_.emplace_back(group, *pool_, static_cast<std::uint32_t>(group->started++));
       sequences.push_back(&active_.back());
       rows.push_back(static_cast<std::int64_t>(hidden.size()) - 1);
     }
@@ -284,7 +285,7 @@ void LlamaGeneration<T>::decode() {
       const T* row = l.qkv + task / kv * a_.heads.qkv_width();
       const T* k = row + a_.heads.q_width() + head * dim;
       kernel.cache_store(k, k + a_.heads.kv_width(), dim, last % kPageTokens,
-                         s.own.page_of(last) + pool_.offset(layer, head));
+                         s.own.page_of(last) + pool_->offset(layer, head));
       const CachePart<T> parts[] = {s.prompt->cache.part(layer, head), s.own.part(layer, head)};
       kernel.decode_attention(row + head * repeat * dim, repeat, dim, parts, 2,
                               l.attended + task / kv * a_.heads.q_width() + head * repeat * dim,

@@ -22,7 +22,8 @@ template <class T>
 class LlamaGeneration final : public GenerationEngine {
  public:
   using Ptr = std::shared_ptr<const LlamaWeights<T>>;
-  LlamaGeneration(Ptr weights, const GenerationConfig& config, std::shared_ptr<CoreLease> lease,
+  LlamaGeneration(Ptr weights, const GenerationConfig& config,
+                  std::shared_ptr<PagePool<T>> pool, std::shared_ptr<CoreLease> lease,
                   unsigned threads);
   ~LlamaGeneration() override;
 
@@ -92,7 +93,7 @@ class LlamaGeneration final : public GenerationEngine {
 
   // Only the engine's thread:
   Ptr weights_;
-  PagePool<T> pool_;
+  const std::shared_ptr<PagePool<T>> pool_;
   std::deque<std::shared_ptr<Group>> waiting_;  // not all samples started
   std::list<Sequence> active_;
   std::vector<Finished> finished_;

@@ -1,8 +1,10 @@
 #pragma once
 // The paged cache of keys and values. A page holds kPageTokens tokens of one sequence (or of a
-// shared prompt) for all layers and key/value heads; see CachePart for its inside. Pages are taken
-// and given back by one thread; while a step runs, tasks write disjoint parts of them.
+// shared prompt) for all layers and key/value heads; see CachePart for its inside. The pool belongs
+// to a model and serves all its generation engines, which seldom need their most at the same time;
+// it never shrinks. Any thread takes and gives; a page has one writer: its engine.
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "model/engines/architecture.hpp"
@@ -18,12 +20,16 @@ class PagePool {
 
   /// Throws std::bad_alloc.
   T* take() {
+    std::lock_guard lock(mutex_);
     if (spare_.empty()) grow();
     T* page = spare_.back();
     spare_.pop_back();
     return page;
   }
-  void give(T* page) { spare_.push_back(page); }
+  void give(T* page) {
+    std::lock_guard lock(mutex_);
+    spare_.push_back(page);
+  }
 
   /// Where a layer's head lies in every page, elements.
   std::int64_t offset(std::int64_t layer, std::int64_t kv_head) const {
@@ -35,13 +41,14 @@ class PagePool {
   void grow() {
     constexpr std::int64_t kSlabPages = 32;
     slabs_.emplace_back(static_cast<std::size_t>(kSlabPages * page_elements()) * sizeof(T));
-    spare_.reserve(spare_.size() + kSlabPages);
+    spare_.reserve(slabs_.size() * kSlabPages);  // giving back never allocates
     for (std::int64_t i = kSlabPages; i-- > 0;) {
       spare_.push_back(slabs_.back().template as<T>() + i * page_elements());
     }
   }
 
   const std::int64_t layers_, kv_heads_, block_;
+  std::mutex mutex_;  // guards the rest
   std::vector<Buffer> slabs_;
   std::vector<T*> spare_;
 };

@@ -18,7 +18,8 @@ class LlamaModel final : public Model {
         checkpoint_(std::move(checkpoint)),
         lease_(std::move(lease)),
         threads_(threads),
-        pool_(std::make_shared<BufferPool>(architecture_->elements * sizeof(T))) {}
+        pool_(std::make_shared<BufferPool>(architecture_->elements * sizeof(T))),
+        pages_(std::make_shared<PagePool<T>>(*architecture_)) {}
 
   /// Throws std::bad_alloc.
   Result<void> read() {
@@ -47,7 +48,7 @@ class LlamaModel final : public Model {
     }
     try {
       return std::unique_ptr<GenerationEngine>(
-          std::make_unique<LlamaGeneration<T>>(initial_, config, lease_, threads_));
+          std::make_unique<LlamaGeneration<T>>(initial_, config, pages_, lease_, threads_));
     } catch (...) {
       return failure_of(std::current_exception(), "making a generation engine");
     }
@@ -68,6 +69,7 @@ class LlamaModel final : public Model {
   const std::shared_ptr<CoreLease> lease_;
   const unsigned threads_;
   const std::shared_ptr<BufferPool> pool_;
+  const std::shared_ptr<PagePool<T>> pages_;
   std::shared_ptr<const LlamaWeights<T>> initial_;
 };
 

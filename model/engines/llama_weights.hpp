@@ -22,7 +22,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  static constexpr std::size_t kSpareMax = 2;  // one being read, one being written
+  static constexpr std::size_t kSpareMax = 1;  // what a step lets go, the next one writes to
   const std::size_t bytes_;
   std::mutex mutex_;
   std::vector<Buffer> spare_;
