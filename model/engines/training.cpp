@@ -1,5 +1,6 @@
 #include "model/engines/training.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
