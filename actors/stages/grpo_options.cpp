@@ -76,7 +76,7 @@ graphs::Contract grpo_contract() {
       .at_least(0.0)
       .option("max_grad_norm", OptionType::Real, 1.0, "gradients are scaled down to it; 0: never")
       .at_least(0.0)
-      .option("micro_batch_tokens", OptionType::Integer, 4096, "tokens of one forward and backward")
+      .option("micro_batch_tokens", OptionType::Integer, 2048, "tokens of one forward and backward")
       .range(64, 1 << 24);
   return builder;
 }

@@ -3,9 +3,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "model/engines/safetensors_writer.hpp"
 #include "model/formats/checkpoint_writer.hpp"
 #include "model/formats/safetensors.hpp"
+#include "model/formats/safetensors_writer.hpp"
 #include "schemas/base/disk.hpp"
 
 namespace troupe::model {
@@ -14,15 +14,13 @@ namespace {
 constexpr int kFormat = 1;
 
 template <class T>
-constexpr const char* kDtype = std::is_same_v<T, float> ? "F32" : "BF16";
-template <class T>
 constexpr Dtype kStored = std::is_same_v<T, float> ? Dtype::F32 : Dtype::BF16;
 
 template <class T>
 void append(std::vector<TensorToWrite>& out, const std::string& prefix, const Architecture& a,
             const T* flat) {
   for (const Parameter& p : a.parameters) {
-    out.push_back({prefix + p.name, kDtype<T>, p.shape,
+    out.push_back({{prefix + p.name, p.shape, kStored<T>},
                    std::as_bytes(std::span(flat + p.offset, p.elements))});
   }
 }

@@ -88,4 +88,14 @@ Result<void> SafetensorsWriter::finish() {
   return file_->sync();
 }
 
+Result<void> write_safetensors(Disk& disk, const std::filesystem::path& path,
+                               std::span<const TensorToWrite> tensors) {
+  std::vector<TensorInfo> infos;
+  for (const TensorToWrite& tensor : tensors) infos.push_back(tensor.info);
+  TROUPE_ASSIGN(auto writer, SafetensorsWriter::create(disk, path, std::move(infos)));
+  for (const TensorToWrite& tensor : tensors)
+    TROUPE_TRY(writer.write(tensor.info.name, tensor.bytes));
+  return writer.finish();
+}
+
 }  // namespace troupe::model

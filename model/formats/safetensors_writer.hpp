@@ -35,4 +35,13 @@ class SafetensorsWriter {
   std::size_t next_ = 0;
 };
 
+struct TensorToWrite {
+  TensorInfo info;
+  std::span<const std::byte> bytes;  // row-major, little-endian; outlives the call
+};
+
+/// A whole file of tensors that are in memory. The file is synced; its directory is not.
+Result<void> write_safetensors(Disk& disk, const std::filesystem::path& path,
+                               std::span<const TensorToWrite> tensors);
+
 }  // namespace troupe::model

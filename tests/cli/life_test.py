@@ -149,7 +149,9 @@ class Life(TinyRunTest):
         self.kill_often()
 
     def kill_often(self):
-        steps, kills, random = 40, 0, dice()
+        # Far more steps than eight kills can pass on a fast machine, so that the last one still
+        # finds a run to kill.
+        steps, kills, random = 150, 0, dice()
         run = self.start_run(f"run.steps={steps}", "run.checkpoint_every=3",
                              "run.keep_checkpoints=1", "stage.eval.every=5")
         for _ in range(8):
@@ -168,8 +170,8 @@ class Life(TinyRunTest):
             run.wait()
             kills += 1
             status = self.status_of()
-            self.assertEqual(status["state"], "died")
             self.assertTrue(status["holds"], status)
+            self.assertEqual(status["state"], "died")
             run = self.start("resume", "tiny", "--quiet")
         done = run.wait()
         self.assertEqual(done.status, DONE, str(done))

@@ -9,7 +9,7 @@
 
 #include "model/engine.hpp"
 #include "model/engines/architecture.hpp"
-#include "model/engines/safetensors_writer.hpp"
+#include "model/formats/safetensors_writer.hpp"
 #include "schemas/base/rng.hpp"
 
 extern "C" troupe::model::EngineLibrary* troupe_engine_library();
@@ -81,7 +81,8 @@ inline void write_tiny_model(const std::filesystem::path& folder, const ModelCon
       const double centred = rng.uniform() - 0.5;
       x = static_cast<float>(p.decays ? 0.6 * centred : 1 + 0.4 * centred);
     }
-    tensors.push_back({p.name, "F32", p.shape, std::as_bytes(std::span<const float>(v))});
+    tensors.push_back(
+        {{p.name, p.shape, Dtype::F32}, std::as_bytes(std::span<const float>(v))});
   }
   Disk& disk = real_disk();
   TROUPE_ASSERT(disk.make_directories(folder).ok(), "test folder");
