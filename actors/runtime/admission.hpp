@@ -48,7 +48,6 @@ class Admission {
 
   std::uint32_t published() const { return published_; }
   std::size_t unfinished() const { return live_.size(); }
-  bool training() const { return training_; }
   std::uint64_t admitted() const { return next_number_; }
 
  private:

@@ -20,6 +20,7 @@ class SimulatedWeights final : public model::Weights {
 class SimulatedGeneration final : public model::GenerationEngine {
  public:
   explicit SimulatedGeneration(SimulatedEngines& engines) : engines_(engines) {}
+  ~SimulatedGeneration() override { *alive_ = false; }
 
   void submit(model::GenerationRequest request, OnSample on_sample) override {
     if (engines_.rng().uniform() < engines_.costs().generation_failure) {
@@ -31,7 +32,7 @@ class SimulatedGeneration final : public model::GenerationEngine {
     for (std::uint32_t i = 0; i < request.seeds.size(); ++i) begin(request, i, on_sample);
   }
 
-  void set_weights(model::WeightsPtr weights) override { *weights_ = std::move(weights); }
+  void set_weights(model::WeightsPtr weights) override { weights_ = std::move(weights); }
   model::GenerationStats stats() const override { return {}; }
 
  private:
@@ -59,20 +60,11 @@ class SimulatedGeneration final : public model::GenerationEngine {
                        on_sample(std::move(made));
                      });
   }
-  Version version() const { return *weights_ ? (*weights_)->version() : Version{}; }
+  Version version() const { return weights_ ? weights_->version() : Version{}; }
 
-  struct Alive {
-    bool value = true;
-    operator bool() const { return value; }
-  };
-
- public:
-  ~SimulatedGeneration() override { alive_->value = false; }
-
- private:
   SimulatedEngines& engines_;
-  std::shared_ptr<Alive> alive_ = std::make_shared<Alive>();
-  std::shared_ptr<model::WeightsPtr> weights_ = std::make_shared<model::WeightsPtr>();
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // events outlive the engine
+  model::WeightsPtr weights_;
 };
 
 class SimulatedTraining final : public model::TrainingEngine {
