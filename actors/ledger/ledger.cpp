@@ -161,6 +161,8 @@ Result<std::uint64_t> Ledger::end_left_over(std::string_view reason) {
 Result<void> Ledger::commit(Durability durability) { return state_->commit(durability); }
 Result<void> Ledger::commit_if_due() { return state_->commit_if_due(); }
 
+const CommitStats& Ledger::commit_stats() const { return state_->stats; }
+
 Accounts Ledger::accounts() const { return state_->accounts(); }
 
 std::vector<ReasonCount> Ledger::reasons() const {

@@ -90,6 +90,13 @@ struct RepairReport {
   bool rebuilt_from_checkpoint = false;  // the file was older than the checkpoint, or gone
 };
 
+/// What committing has cost, and how far it was behind, since the ledger was opened.
+struct CommitStats {
+  std::uint64_t commits = 0;   // that wrote something
+  std::uint64_t sequence = 0;  // number of the last event that is committed
+  Duration behind_max{};       // from an event to the end of its commit; 0 without a clock
+};
+
 class Ledger {
  public:
   /// A ledger for a new run. Conflict when the file already has records.
@@ -145,6 +152,7 @@ class Ledger {
   const RepairReport& repair_report() const;
   /// Number of the last event; it only grows, also across resumes.
   std::uint64_t sequence() const;
+  const CommitStats& commit_stats() const;
   /// Equation, cursors, next admission and sequence, for the manifest of a checkpoint.
   nlohmann::json summary() const;
 

@@ -77,6 +77,11 @@ Result<void> Ledger::State::commit(Durability durability) {
   new_base.reset();
   reasons.stored();
   events_waiting = 0;
+  ++stats.commits;
+  stats.sequence = totals.sequence;
+  if (waiting_since)
+    stats.behind_max = std::max(stats.behind_max, options.clock->now() - *waiting_since);
+  waiting_since.reset();
   return {};
 }
 

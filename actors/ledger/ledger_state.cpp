@@ -123,6 +123,7 @@ Result<void> Ledger::State::happened(Entry& entry) {
 Result<void> Ledger::State::event() {
   ++totals.sequence;
   ++events_waiting;
+  if (options.clock && !waiting_since) waiting_since = options.clock->now();
   ++events_since_try;
   return commit_if_due();
 }

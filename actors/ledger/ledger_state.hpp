@@ -63,6 +63,8 @@ struct Ledger::State {
   std::uint64_t events_waiting = 0;     // not committed
   std::uint64_t events_since_try = 0;
   TimePoint last_try{};
+  std::optional<TimePoint> waiting_since;  // the first event that is not committed; with a clock
+  CommitStats stats;
 
   Error bug(std::string message) const {
     return {ErrorCode::Internal, std::move(message),
