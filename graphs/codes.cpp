@@ -258,6 +258,16 @@ The learner compares the samples of a group; with one sample every advantage is 
     Explanation{codes::kUnusedModel, "an unused model",
                 R"(
 No stage names the model; it is not loaded. A warning.)"},
+    Explanation{codes::kUnmixedWeight, "a weight of a dataset that meets no other",
+                R"(
+`weight` says how often a dataset has its turn where several lead into one stage ("a -> generate",
+"b -> generate"). This one leads nowhere together with another, so the weight changes nothing. A
+warning.)"},
+    Explanation{codes::kSameData, "trained and measured on the same file",
+                R"(
+The evaluator's questions come from the file that is trained on, and nothing keeps rows apart, so
+its accuracy would show what was learned by heart. Give both datasets the same test_fraction, and
+one of them split = "train", the other split = "test". A warning.)"},
 };
 
 }  // namespace

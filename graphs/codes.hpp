@@ -66,5 +66,7 @@ inline constexpr std::string_view kStaleReader = "W0602";
 inline constexpr std::string_view kUnweightedVerdict = "W0603";
 inline constexpr std::string_view kGroupOfOne = "W0604";
 inline constexpr std::string_view kUnusedModel = "W0605";
+inline constexpr std::string_view kUnmixedWeight = "W0611";
+inline constexpr std::string_view kSameData = "W0612";
 
 }  // namespace troupe::graphs::codes

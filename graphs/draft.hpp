@@ -135,6 +135,8 @@ void read_policies(Draft& draft, const RawNode& root);
 // policies.cpp: the gate, capacities, staleness.
 void place_gate(Draft& draft);
 void check_policies(Draft& draft);
+// mixing.cpp: weights of datasets, and data that is both trained and measured.
+void check_data(Draft& draft);
 // verdicts.cpp: weights of verdicts.
 void check_weights(Draft& draft);
 

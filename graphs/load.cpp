@@ -37,6 +37,7 @@ std::optional<Plan> check(Draft& draft, const RawNode& root) {
     if (findings_so_far(draft) == before) place_gate(draft);
     if (findings_so_far(draft) == before) check_policies(draft);
     check_weights(draft);
+    check_data(draft);
   }
   if (draft.findings.has_errors()) return std::nullopt;
   return make_plan(draft);

@@ -8,6 +8,7 @@
 
 #include "graphs/display.hpp"
 #include "graphs/draft.hpp"
+#include "graphs/mixing.hpp"
 
 namespace troupe::graphs {
 namespace {
@@ -97,6 +98,16 @@ std::string gate_text(const Plan& plan) {
               fmt::format("{} groups, {} samples", gate.groups_in_flight_max,
                           gate.groups_in_flight_max * gate.group_size),
               "");
+  return out;
+}
+
+std::string mix_text(const Plan& plan, const MixPlan& mix) {
+  std::string out = fmt::format("\nmix before {}\n", plan.stages[mix.to.stage].name);
+  for (const MixShare& share : mix.shares) {
+    const StagePlan& from = plan.stages[plan.edges[share.edge].from.stage];
+    out += line(from.name, fmt::format("{:.1f} % of the prompts", 100 * share.share),
+                fmt::format("weight {}", share.weight));
+  }
   return out;
 }
 
@@ -213,6 +224,7 @@ std::string print_plan(const Plan& plan) {
   for (const EdgePlan& edge : plan.edges) out += edge_text(edge);
   if (!plan.joins.empty()) out += "\njoins\n";
   for (const JoinPlan& join : plan.joins) out += join_text(plan, join);
+  for (const MixPlan& mix : all_mixes(plan)) out += mix_text(plan, mix);
   if (plan.gate) out += gate_text(plan);
   out += "\nmemory\n";
   out += line("queues", fmt::format("at most {}", byte_size_text({queue_bytes(plan)})),
@@ -242,6 +254,13 @@ std::string plan_json(const Plan& plan) {
                             {"to", port_json(plan, join.to)},
                             {"entries", join.entries},
                             {"branches", join.branches}});
+  }
+  out["mixes"] = Json::array();
+  for (const MixPlan& mix : all_mixes(plan)) {
+    Json shares = Json::object();
+    for (const MixShare& share : mix.shares)
+      shares[plan.stages[plan.edges[share.edge].from.stage].name] = share.share;
+    out["mixes"].push_back({{"to", port_json(plan, mix.to)}, {"shares", shares}});
   }
   if (plan.gate) {
     out["gate"] = {{"before", plan.stages[plan.gate->stage].name},

@@ -31,6 +31,7 @@ struct Envelope {
   Version version;                   // of the group at admission; of the weights in an announcement
   std::uint32_t producer_epoch = 0;  // grows when the producer restarts
   std::uint64_t sequence = 0;        // per producer and edge, from 1
+  std::uint64_t place = 0;  // of a prompt in its dataset's order over all epochs, from 1; 0: none
   Payload payload;
 
   std::uint64_t bytes() const { return payload ? payload->size() * sizeof(std::uint64_t) : 0; }

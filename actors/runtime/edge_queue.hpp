@@ -30,6 +30,7 @@ class EdgeQueue {
     items_.pop_front();
     return envelope;
   }
+  const Envelope* front() const { return items_.empty() ? nullptr : &items_.front(); }
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graphs/mixing.hpp"
 #include "schemas/messages.hpp"
 
 namespace troupe::runtime {
@@ -32,6 +33,11 @@ Inlet::Inlet(const graphs::Plan& plan, std::uint32_t stage, std::uint32_t port, 
       assembler_.emplace(size, scored_min(size));
     }
     branches_.push_back(std::move(branch));
+  }
+  if (const auto mix = graphs::mix_into(plan, stage, name)) {
+    std::vector<double> weights;
+    for (const graphs::MixShare& share : mix->shares) weights.push_back(share.weight);
+    mix_.emplace(weights);
   }
 }
 
@@ -85,18 +91,32 @@ bool Inlet::ended() const {
 
 void Inlet::refill_ready() {
   while (ready_.empty()) {
-    bool took = false;
-    for (std::size_t i = 0; i < branches_.size() && !took; ++i) {
-      Branch& branch = branches_[(next_ + i) % branches_.size()];
-      auto envelope = branch.queue.pop();
-      if (!envelope) continue;
-      next_ = (next_ + i + 1) % branches_.size();
-      effects_.grant(branch.edge, 1, envelope->bytes());
-      accept(branch, std::move(*envelope));
-      took = true;
-    }
-    if (!took) return;
+    const auto index = next_branch();
+    if (!index) return;
+    Branch& branch = branches_[*index];
+    Envelope envelope = *branch.queue.pop();
+    if (mix_) mix_->took(*index);
+    next_ = (*index + 1) % branches_.size();
+    effects_.grant(branch.edge, 1, envelope.bytes());
+    accept(branch, std::move(envelope));
   }
+}
+
+std::optional<std::size_t> Inlet::next_branch() {
+  if (mix_) {
+    for (std::size_t i = 0; i < branches_.size(); ++i) {
+      const Envelope* front = branches_[i].queue.front();
+      if (front != nullptr && front->place > 0) mix_->at_least(i, front->place - 1);
+      if (front == nullptr && branches_[i].ended) mix_->ended(i);
+    }
+    const auto turn = mix_->turn();
+    return turn && !branches_[*turn].queue.empty() ? turn : std::nullopt;
+  }
+  for (std::size_t i = 0; i < branches_.size(); ++i) {
+    const std::size_t index = (next_ + i) % branches_.size();
+    if (!branches_[index].queue.empty()) return index;
+  }
+  return std::nullopt;
 }
 
 void Inlet::accept(Branch& branch, Envelope envelope) {
@@ -167,6 +187,10 @@ std::string Inlet::describe() const {
   for (const Branch& branch : branches_) {
     if (!branch.queue.empty())
       add(std::to_string(branch.queue.size()) + " waiting on edge '" + branch.name + "'");
+  }
+  if (const auto turn = mix_ ? mix_->turn() : std::nullopt) {
+    if (branches_[*turn].queue.empty() && !text.empty())
+      add("by the weights it is the turn of edge '" + branches_[*turn].name + "', which is empty");
   }
   if (join_) {
     if (const auto example = join_->example()) {

@@ -1,8 +1,9 @@
 #pragma once
 // Inlet: everything between the edges that end at one input port and the stage behind it: the
-// bounded queues, the join when the edges are branches of `( & )`, and the assembly of groups when
-// the port wants groups and samples come. Takes from the queues only while it has nothing ready, so
-// a slow stage slows its producers. Owned by the stage's runner; not thread-safe.
+// bounded queues, the mix of several datasets by weight, the join when the edges are branches of `(
+// & )`, and the assembly of groups when the port wants groups and samples come. Takes from the
+// queues only while it has nothing ready, so a slow stage slows its producers. Owned by the stage's
+// runner; not thread-safe.
 #include <deque>
 #include <functional>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "actors/runtime/event.hpp"
 #include "actors/runtime/group_assembler.hpp"
 #include "actors/runtime/join.hpp"
+#include "actors/runtime/source_mix.hpp"
 #include "graphs/plan.hpp"
 
 namespace troupe::runtime {
@@ -56,6 +58,8 @@ class Inlet {
     bool ended = false;
   };
   void refill_ready();
+  /// Of the branch whose turn it is; nothing: nothing is here, or another one's turn has come.
+  std::optional<std::size_t> next_branch();
   void accept(Branch& branch, Envelope envelope);
   void convert(graphs::Conversion converts, Envelope envelope);
   void assemble(Envelope envelope);
@@ -64,6 +68,7 @@ class Inlet {
   std::uint32_t port_;
   Effects effects_;
   std::vector<Branch> branches_;
+  std::optional<SourceMix> mix_;  // several sources of prompts end here
   std::optional<Join> join_;
   std::optional<GroupAssembler> assembler_;
   std::deque<Envelope> ready_;

@@ -53,7 +53,10 @@ graphs::ContractBuilder dataset_contract(const char* kind, const char* doc) {
       .option("system", OptionType::String, "system text, for templates that have one")
       .option("epochs", OptionType::Integer, 0, "passes over the rows; 0: until the run ends")
       .range(0, 1e9)
-      .option("shuffle", OptionType::Bool, true, "another order in every pass, by the run's seed");
+      .option("shuffle", OptionType::Bool, true, "another order in every pass, by the run's seed")
+      .option("weight", OptionType::Real, 1.0,
+              "share of the prompts where several datasets lead into one stage")
+      .more_than(0);
 }
 
 Result<std::unique_ptr<Stage>> make_dataset(const StageContext& context) {

@@ -23,7 +23,13 @@ inline Kinds test_kinds() {
                 .option("task", String, "math", "task of every prompt")
                 .option("epochs", Integer, 1, "passes over the file; 0: without end")
                 .at_least(0)
-                .option("shuffle", Bool, true, "another order in every pass"));
+                .option("shuffle", Bool, true, "another order in every pass")
+                .option("weight", Real, 1.0, "share where several datasets meet")
+                .more_than(0)
+                .option("split", String, "all", "which rows")
+                .choices({"all", "train", "test"})
+                .option("test_fraction", Real, 0.05, "of the rows, held out")
+                .range(0, 1));
   kinds.add(contract("dataset.arithmetic")
                 .doc("generated questions: What is a op b?")
                 .out("prompts", Prompt)

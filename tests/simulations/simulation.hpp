@@ -21,6 +21,8 @@ struct SimulationOptions {
   Duration latency_max = std::chrono::microseconds(200);
   std::optional<Duration> stop_at;  // a person presses Ctrl-C at this virtual time
   runtime::Coordinator::Options coordinator;
+  /// Of a resumed run: where its datasets go on.
+  std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors;
   std::uint64_t events_max = 2'000'000;
 };
 

@@ -33,6 +33,7 @@ Simulation::Simulation(const runtime::KindSet& kinds, const std::string& graph,
   services.disk = &real_disk();
   services.engines = &engines_;
   services.recorder = &recorder_;
+  services.cursors = options.cursors;
   auto built = runtime::RunningGraph::build(
       *loaded_.plan, kinds, services, options.coordinator, host_,
       [this](runtime::RunOutcome outcome) { outcome_ = std::move(outcome); });

@@ -43,9 +43,12 @@ void DatasetStage::on_room(runtime::Outbox& out) {
   for (;;) {
     if (epochs_ > 0 && epoch_ >= epochs_) return out.no_more();
     const Prompt prompt = dataset_->prompt(order_[position_], epoch_);
+    const std::uint64_t place = epoch_ * dataset_->size() + position_ + 1;
     advance();
     if (skip_.erase(prompt.id) > 0) continue;
-    return out.send(0, envelope_of(prompt));
+    Envelope envelope = envelope_of(prompt);
+    envelope.place = place;
+    return out.send(0, std::move(envelope));
   }
 }
 
