@@ -62,6 +62,7 @@ std::string edge_text(const Plan& plan, const EdgePlan& edge, std::string_view f
                             ? "groups"
                             : fmt::format("{}s", name_of(edge.type));
     if (parts_messages(plan, edge)) label = edge.from.port;
+    if (edge.tasks) label = escaped(edge.tasks->text());
     if (!edge.accounted) label = "observes";
     if (edge.max_staleness.value_or(0) > 0) {
       label += fmt::format("\\nstaleness ≤ {}", *edge.max_staleness);
@@ -100,9 +101,15 @@ std::string draw_dot(const Plan& plan) {
         "  \" join {}\" [shape=circle, width=0.28, fixedsize=true, fontsize=13, "
         "style=filled, fillcolor=\"#dddddd\", label=\"&\"];\n",
         join.index);
-    EdgePlan onward = plan.edges[join.branches.front()];
-    out += edge_text(plan, onward, fmt::format(" join {}", join.index),
-                     plan.stages[join.to.stage].name);
+    for (const EdgePlan& edge : plan.edges) {
+      if (!edge.join || edge.to != join.to) continue;
+      EdgePlan onward = edge;
+      if (join.outer) onward.converts = Conversion::None;
+      out += edge_text(
+          plan, onward, fmt::format(" join {}", join.index),
+          join.outer ? fmt::format(" join {}", join.outer->join) : plan.stages[join.to.stage].name);
+      break;
+    }
   }
   for (const EdgePlan& edge : plan.edges) {
     const std::string& from = plan.stages[edge.from.stage].name;
@@ -112,11 +119,17 @@ std::string draw_dot(const Plan& plan) {
       to = " gate";
     }
     if (edge.join) {
-      to = fmt::format(" join {}", *edge.join);
+      to = fmt::format(" join {}", edge.join->join);
       drawn.converts = Conversion::None;
       drawn.max_staleness.reset();
     }
     out += edge_text(plan, drawn, from, to);
+  }
+  for (const CallPlan& call : plan.calls) {
+    out += fmt::format(
+        "  \"{}\" -> \"{}\" [dir=both, style=dashed, color=\"#5a3d8a\", fontcolor=\"#5a3d8a\", "
+        "label=\"calls\"];\n",
+        escaped(plan.stages[call.from.stage].name), escaped(plan.stages[call.to.stage].name));
   }
   // What an evaluator names as its data and verifiers.
   for (const StagePlan& stage : plan.stages) {

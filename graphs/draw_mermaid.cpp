@@ -88,20 +88,26 @@ std::string draw_mermaid(const Plan& plan) {
   }
   for (const JoinPlan& join : plan.joins) {
     out += fmt::format("  join{}(({})):::joint\n", join.index, words("&"));
-    const EdgePlan& onward = plan.edges[join.branches.front()];
-    out += link(fmt::format("join{}", join.index), "-->", edge_notes(plan, onward),
-                id_of(join.to.stage));
+    const std::string from = fmt::format("join{}", join.index);
+    if (join.outer) {
+      out += link(from, "-->", {}, fmt::format("join{}", join.outer->join));
+    } else {
+      out += link(from, "-->", edge_notes(plan, end_of(plan, join)), id_of(join.to.stage));
+    }
   }
   for (const EdgePlan& edge : plan.edges) {
     const std::string from = id_of(edge.from.stage);
     if (edge.join) {
-      out += link(from, "-->", {}, fmt::format("join{}", *edge.join));
+      out += link(from, "-->", {}, fmt::format("join{}", edge.join->join));
     } else if (edge.delivery == Delivery::Latest) {
       out += link(from, "-.->", edge_notes(plan, edge), id_of(edge.to.stage));
     } else {
       out += link(from, "-->", edge_notes(plan, edge),
                   enters_gate(plan, edge) ? "gate" : id_of(edge.to.stage));
     }
+  }
+  for (const CallPlan& call : plan.calls) {
+    out += link(id_of(call.from.stage), "<-.->", {"calls"}, id_of(call.to.stage));
   }
   return out + colours();
 }

@@ -39,6 +39,7 @@ class Drawing {
     for (std::size_t row = 0; row < layout_.rows.size(); ++row) y = channel(row, boxes(row, y));
     back_edges();
     std::string out = canvas_.str();
+    for (const CallPlan& call : plan_.calls) notes_.push_back(call.name);
     for (const std::string& note : notes_) out += note + "\n";
     return out;
   }

@@ -84,6 +84,7 @@ std::vector<std::string> box_lines(const StagePlan& stage) {
 std::vector<std::string> edge_notes(const Plan& plan, const EdgePlan& edge) {
   if (edge.delivery == Delivery::Latest) return {std::string(name_of(edge.type))};
   std::vector<std::string> out;
+  if (edge.tasks) out.push_back(edge.tasks->text());
   const Contract& from = *plan.stages[edge.from.stage].contract;
   const PortSpec* usual = from.default_output(Delivery::Queue);
   if (!usual || usual->name != edge.from.port || parts_messages(plan, edge)) {
@@ -102,6 +103,14 @@ std::vector<std::string> edge_notes(const Plan& plan, const EdgePlan& edge) {
     out.push_back(fmt::format("room for {}", counted(edge.capacity_items, name_of(edge.type))));
   }
   return out;
+}
+
+const EdgePlan& end_of(const Plan& plan, const JoinPlan& join) {
+  const auto found = std::find_if(plan.edges.begin(), plan.edges.end(), [&](const EdgePlan& edge) {
+    return edge.join && edge.to == join.to;
+  });
+  TROUPE_ASSERT(found != plan.edges.end(), "a join that no edge ends");
+  return *found;
 }
 
 std::string gate_note(const Plan& plan) {

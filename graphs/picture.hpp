@@ -30,6 +30,9 @@ std::vector<std::string> box_lines(const StagePlan& stage);
 /// default one, what travels, conversion, staleness, capacity where the graph sets one.
 std::vector<std::string> edge_notes(const Plan& plan, const EdgePlan& edge);
 
+/// Some edge that ends the join, for what is to be said of what it gives on.
+const EdgePlan& end_of(const Plan& plan, const JoinPlan& join);
+
 /// "at most 16 groups of 8 in flight". The plan has a gate.
 std::string gate_note(const Plan& plan);
 /// Whether the edge passes the gate.
