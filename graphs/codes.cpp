@@ -101,6 +101,27 @@ wanted), never both:
     [model.reference]
     from = "policy"
     refresh = "400 steps")"},
+    Explanation{codes::kNoBase, "a file that another one needs cannot be read",
+                R"(
+`extends = "base.toml"` counts from the folder of the file that says it; --with from where the
+command runs.)"},
+    Explanation{codes::kExtendsCycle, "files that extend each other",
+                R"(
+What a file extends lies below it, so the lowest extends nothing. Move what all of them share into
+a file of its own, and extend that.)"},
+    Explanation{codes::kExtendsTooDeep, "too many files on each other",
+                R"(
+At most 16 files lie on each other by `extends`. More is a mistake, or cannot be followed by a
+reader.)"},
+    Explanation{codes::kOverlayExtends, "an overlay that extends a file",
+                R"(
+A file of --with lies over the graph, whatever that graph extends. What it would extend itself would
+lie over the graph too, and undo it. Repeat --with to lay several files over a graph.)"},
+    Explanation{codes::kNothingToRemove, "nothing to remove",
+                R"(
+`remove = ["stage.check_format", "stage.generate.stop", 'edge."reward -> log"']` takes away what the
+files below brought, before this file says its own. Each text names a section or a key as --set
+does; a test by its name: 'test."the name"'.)"},
     Explanation{codes::kUnknownKind, "unknown kind",
                 R"(
 `kind` says what a stage does. `troupe kinds` lists the kinds of this program; a kind of your own

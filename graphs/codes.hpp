@@ -22,6 +22,12 @@ inline constexpr std::string_view kBadName = "E0113";
 inline constexpr std::string_view kNoSuchFile = "E0114";
 inline constexpr std::string_view kNotSupportedYet = "E0115";
 inline constexpr std::string_view kOneOf = "E0116";
+// files over each other
+inline constexpr std::string_view kNoBase = "E0150";
+inline constexpr std::string_view kExtendsCycle = "E0151";
+inline constexpr std::string_view kExtendsTooDeep = "E0152";
+inline constexpr std::string_view kOverlayExtends = "E0153";
+inline constexpr std::string_view kNothingToRemove = "E0154";
 // names
 inline constexpr std::string_view kUnknownKind = "E0201";
 inline constexpr std::string_view kUnknownStage = "E0202";

@@ -20,11 +20,12 @@ struct Span {
   std::uint32_t end = 0;
 };
 
-/// A text that spans point into: the graph file, or one `--set`.
+/// A text that spans point into: a file, or one `--set`.
 struct Source {
-  std::string name;  // "quickstart.toml", "--set"
+  std::string name;  // "quickstart.toml" (as it is found from here), "--set"
   std::string text;
   bool is_file = true;
+  bool is_recipe = false;  // paths "@phase/artifact" in it name what an earlier phase leaves
 };
 using Sources = std::deque<Source>;
 

@@ -104,8 +104,32 @@ Span Draft::place_of(std::uint32_t stage) const {
 Origin Draft::origin_of(const Span& span) const {
   const Source& source = sources[span.source];
   if (!source.is_file) return {Origin::From::Set, "--set " + source.text};
-  return {Origin::From::File,
-          fmt::format("{}:{}", file.filename().string(), position_of(source, span.begin).line)};
+  std::string name = std::filesystem::path(source.name).filename().string();
+  for (const Source& other : sources) {
+    const bool same =
+        &other != &source && other.is_file && std::filesystem::path(other.name).filename() == name;
+    if (!same) continue;
+    name = source.name;  // two files of one name: only the whole path tells them apart
+    break;
+  }
+  return {Origin::From::File, fmt::format("{}:{}", name, position_of(source, span.begin).line)};
+}
+
+bool Draft::lies_below(const Span& a, const Span& b) const {
+  const auto rank = [&](const Span& span) {
+    return std::find(layers.begin(), layers.end(), span.source);
+  };
+  return rank(a) < rank(b);
+}
+
+bool Draft::removed(Diagnostic& found, std::string_view path) const {
+  for (const Removal& removal : removals) {
+    if (removal.path != path) continue;
+    found.secondary.push_back({removal.span, "removed here"});
+    found.help.push_back("remove what names it too, or keep it");
+    return true;
+  }
+  return false;
 }
 
 }  // namespace troupe::graphs

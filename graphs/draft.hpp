@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graphs/compose.hpp"
 #include "graphs/contract.hpp"
 #include "graphs/findings.hpp"
 #include "graphs/flow.hpp"
@@ -32,6 +33,7 @@ using DraftOptions = std::map<std::string, DraftOption, std::less<>>;
 struct DraftStage {
   std::string name;
   Span name_span;                      // in [stage.NAME]
+  Span kind_span;                      // the value of `kind`
   const Contract* contract = nullptr;  // null: unknown kind
   DraftOptions options;
   bool in_flow = false;
@@ -72,6 +74,12 @@ struct DraftJoin {
   std::optional<std::uint32_t> entrance;  // stage; known after resolve_joins
 };
 
+/// "@phase/artifact" where a recipe gives a path.
+struct ArtifactRef {
+  std::string text;
+  Span span;
+};
+
 struct Draft {
   Draft(const Kinds& kinds_, const Sources& sources_, Findings& findings_)
       : kinds(kinds_), sources(sources_), findings(findings_) {}
@@ -81,11 +89,16 @@ struct Draft {
   Findings& findings;
   std::filesystem::path file;
   LoadOptions load_options;
+  std::vector<Removal> removals;
+  std::vector<std::uint32_t> layers;   // sources, from the lowest
+  std::optional<Span> kind_span;       // of the `kind` whose options are read
+  std::vector<ArtifactRef> artifacts;  // what paths of a recipe name
 
   DraftOptions run;
   std::vector<DraftModel> models;
   std::vector<DraftStage> stages;
   std::vector<std::string> flow;
+  std::vector<Origin> flow_origins;  // of each line
   std::vector<DraftEdge> edges;
   std::vector<DraftJoin> joins;
   std::optional<GatePlan> gate;
@@ -109,6 +122,10 @@ struct Draft {
   /// Where a person looks for the stage: in the flow, else its header.
   Span place_of(std::uint32_t stage) const;
   Origin origin_of(const Span& span) const;
+  /// Whether `a` was written in a file that lies below that of `b`.
+  bool lies_below(const Span& a, const Span& b) const;
+  /// Whether a `remove` took away what `found` misses ("stage.NAME"); then it says so.
+  bool removed(Diagnostic& found, std::string_view path) const;
 };
 
 // options.cpp: one table against the options of a contract. `owner` is how people call it:

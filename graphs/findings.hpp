@@ -22,6 +22,8 @@ class Findings {
     return add(Severity::Warning, code, std::move(message), span, std::move(label));
   }
   bool has_errors() const { return errors_ > 0; }
+  /// The newest finding; null when there is none. Good until the next one.
+  Diagnostic* last() { return all_.empty() ? nullptr : &all_.back(); }
   std::size_t errors() const { return errors_; }
   /// In the order of the file: by source, then by place, errors and warnings mixed.
   std::vector<Diagnostic> take();

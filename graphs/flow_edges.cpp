@@ -122,6 +122,7 @@ class Line {
       Diagnostic& found = draft_.findings.error(
           codes::kUnknownStage, fmt::format("no stage is named `{}`", ref.stage), ref.stage_span,
           fmt::format("there is no [stage.{}]", ref.stage));
+      if (draft_.removed(found, "stage." + ref.stage)) return std::nullopt;
       found.help.push_back(name_help(ref.stage, draft_.stage_names(), "stages"));
       return std::nullopt;
     }
@@ -316,6 +317,7 @@ void read_lines(Draft& draft, const RawNode& flow) {
           .help.push_back("write `a -> b`, or remove the line");
     }
     draft.flow.push_back(text_of(chain));
+    draft.flow_origins.push_back(draft.origin_of(line->span));
     Line(draft, unknown).lower(chain, understood);
   }
   // Joins of whose branches nothing could be connected leave no trace.
@@ -339,7 +341,7 @@ void read_flow(Draft& draft, const RawNode& root) {
       draft.findings
           .error(codes::kUnknownKey, fmt::format("[graph] has no key `{}`", entry.key),
                  entry.key_span, "unknown key")
-          .help.push_back("it has one: flow = [\"a -> b\", ...]");
+          .help.push_back(name_help(entry.key, {"flow", "flow_add"}, "its keys"));
     }
   }
   if (!flow) {

@@ -1,6 +1,4 @@
 // From a draft without errors to the plan, and the plan's hash.
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "graphs/draft.hpp"
@@ -81,7 +79,7 @@ std::vector<std::uint32_t> make_stages(const Draft& draft, Plan& plan) {
     out.contract = stage.contract;
     out.options = options_of(stage.options);
     out.in_flow = stage.in_flow || !stage.referenced;
-    out.line = position_of(draft.sources[stage.name_span.source], stage.name_span.begin).line;
+    out.origin = draft.origin_of(stage.kind_span);
     plan.stages.push_back(std::move(out));
   }
   return indices;
@@ -124,12 +122,7 @@ void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Pl
     }
     out.when_full = edge.when_full;
     out.accounted = edge.accounted;
-    if (edge.join) {
-      const auto& branches = draft.joins[*edge.join].branches;
-      const auto branch = std::find(branches.begin(), branches.end(), out.index);
-      out.join =
-          BranchRef{joins[*edge.join], static_cast<std::uint32_t>(branch - branches.begin())};
-    }
+    if (edge.join) out.join = joins[*edge.join];
     if (edge.fork) out.fork = joins[*edge.fork];
     out.converts = conversion_of(edge);
     out.capacity_items_origin = edge.capacity_items_origin;
@@ -144,7 +137,7 @@ void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Pl
     JoinPlan out;
     out.index = joins[i];
     out.entries = join.entries;
-    for (const std::uint32_t edge : join.branches) out.branches.push_back({edge});
+    out.branches = join.branches;
     out.entrance = plan.edges[join.entries.front()].from;
     out.to = plan.edges[join.branches.front()].to;
     plan.joins.push_back(std::move(out));
@@ -185,7 +178,7 @@ std::string canonical_text(const Plan& plan) {
                        edge.to.stage, edge.to.port, edge.capacity_items, edge.capacity_bytes,
                        edge.max_staleness ? std::to_string(*edge.max_staleness) : "-",
                        edge.when_full == WhenFull::Block, edge.accounted,
-                       edge.join ? std::to_string(edge.join->join) : "-",
+                       edge.join ? std::to_string(*edge.join) : "-",
                        edge.fork ? std::to_string(*edge.fork) : "-");
   }
   if (plan.gate) {
@@ -212,6 +205,7 @@ Plan make_plan(const Draft& draft) {
     if (draft.gate->learner) plan.gate->learner = stages[*draft.gate->learner];
   }
   plan.flow = draft.flow;
+  plan.flow_origins = draft.flow_origins;
   plan.hash = hash_of(canonical_text(plan));
   return plan;
 }

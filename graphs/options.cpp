@@ -75,7 +75,7 @@ class Converter {
 
   std::optional<DraftOption> option(const RawEntry& entry) {
     DraftOption out;
-    out.origin = draft_.origin_of(entry.key_span);
+    out.origin = origin_of(entry);
     out.key_span = entry.key_span;
     out.value_span = entry.value.span;
     std::optional<Value> value;
@@ -100,6 +100,21 @@ class Converter {
   }
 
  private:
+  /// Keys of a table may come from files over the one that began it.
+  Origin origin_of(const RawEntry& entry) const {
+    Origin out = draft_.origin_of(entry.key_span);
+    std::vector<std::uint32_t> told{entry.key_span.source};
+    for (const RawEntry& key : entry.value.table) {
+      const std::uint32_t source = key.key_span.source;
+      if (std::find(told.begin(), told.end(), source) != told.end()) continue;
+      told.push_back(source);
+      const Origin more = draft_.origin_of(key.key_span);
+      out.from = more.from;
+      out.place += ", " + more.place;
+    }
+    return out;
+  }
+
   std::nullopt_t wrong_type(const RawNode& node, std::string help = "") {
     Diagnostic& found =
         draft_.findings.error(codes::kWrongType,
@@ -223,10 +238,15 @@ class Converter {
     if (spec_.type == OptionType::Path) {
       if (text.empty()) return wrong_type(node, "the path is empty");
       out.written = text;
-      // A path in the file belongs to the file; one on the command line to where it was typed.
+      const Source& source = draft_.sources[node.span.source];
+      if (source.is_recipe && text.front() == '@') {
+        draft_.artifacts.push_back({text, node.span});
+        return Value(text);
+      }
+      // A path in a file belongs to that file; one on the command line to where it was typed.
       std::filesystem::path path(text);
-      if (path.is_relative() && draft_.sources[node.span.source].is_file) {
-        path = draft_.file.parent_path() / path;
+      if (path.is_relative() && source.is_file) {
+        path = std::filesystem::path(source.name).parent_path() / path;
       }
       return Value(path.lexically_normal().string());
     }
@@ -271,10 +291,15 @@ void unknown_key(Draft& draft, const RawEntry& entry, const std::vector<std::str
         .help.push_back("remove it; it would have no effect");
     return;
   }
-  draft.findings
-      .error(codes::kUnknownKey, fmt::format("{} has no option `{}`", owner, entry.key),
-             entry.key_span, "unknown option")
-      .help.push_back(name_help(entry.key, known, "its options"));
+  Diagnostic& found = draft.findings.error(codes::kUnknownKey,
+                                           fmt::format("{} has no option `{}`", owner, entry.key),
+                                           entry.key_span, "unknown option");
+  // An option of the kind that the stage had before another file gave it a new one.
+  if (draft.kind_span && draft.lies_below(entry.key_span, *draft.kind_span)) {
+    found.secondary.push_back({*draft.kind_span, "its kind is set here"});
+    found.help.push_back(fmt::format("to take it away, write it into `remove = [...]` there"));
+  }
+  found.help.push_back(name_help(entry.key, known, "its options"));
 }
 
 }  // namespace

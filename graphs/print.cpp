@@ -71,13 +71,9 @@ std::string edge_text(const EdgePlan& edge) {
 
 std::string join_text(const Plan& plan, const JoinPlan& join) {
   std::string branches;
-  for (const auto& branch : join.branches) {
+  for (const std::uint32_t edge : join.branches) {
     if (!branches.empty()) branches += " & ";
-    std::string sources;
-    for (const std::uint32_t edge : branch) {
-      sources += (sources.empty() ? "" : " or ") + plan.stages[plan.edges[edge].from.stage].name;
-    }
-    branches += sources;
+    branches += plan.stages[plan.edges[edge].from.stage].name;
   }
   return fmt::format("  {} -> ... ({}) -> {}: joined by sample\n",
                      plan.stages[join.entrance.stage].name, branches,
@@ -173,7 +169,7 @@ Json edge_json(const Plan& plan, const EdgePlan& edge) {
                            : edge.converts == Conversion::SplitGroups  ? "split_groups"
                                                                        : "none"}};
   if (edge.max_staleness) out["max_staleness"] = *edge.max_staleness;
-  if (edge.join) out["join"] = {{"join", edge.join->join}, {"branch", edge.join->branch}};
+  if (edge.join) out["join"] = *edge.join;
   if (edge.fork) out["fork"] = *edge.fork;
   return out;
 }
@@ -218,12 +214,17 @@ std::string print_plan(const Plan& plan) {
     out += fmt::format("\nmodel {}\n", model.name) + options_text(model.options, model_options());
   }
   for (const StagePlan& stage : plan.stages) {
-    out += fmt::format("\nstage {}  ({}{})\n", stage.name, stage.kind,
-                       stage.in_flow ? "" : ", beside the flow");
+    out += '\n' +
+           padded(fmt::format("stage {}  ({}{}) ", stage.name, stage.kind,
+                              stage.in_flow ? "" : ", beside the flow"),
+                  kOriginColumn) +
+           stage.origin.place + '\n';
     out += options_text(stage.options, stage.contract->options);
   }
   out += "\nflow\n";
-  for (const std::string& text : plan.flow) out += "  " + text + "\n";
+  for (std::size_t i = 0; i < plan.flow.size(); ++i) {
+    out += padded("  " + plan.flow[i] + " ", kOriginColumn) + plan.flow_origins[i].place + "\n";
+  }
   out += "\nedges\n";
   for (const EdgePlan& edge : plan.edges) out += edge_text(edge);
   if (!plan.joins.empty()) out += "\njoins\n";
@@ -247,11 +248,11 @@ std::string plan_json(const Plan& plan) {
     out["stages"][stage.name] = {{"index", stage.index},
                                  {"kind", stage.kind},
                                  {"in_flow", stage.in_flow},
-                                 {"line", stage.line},
+                                 {"from", stage.origin.place},
                                  {"options", options_json(stage.options)}};
   }
   out["flow"] = plan.flow;
-  out["edges"] = out["joins"] = out["calls"] = Json::array();
+  out["edges"] = out["joins"] = Json::array();
   for (const EdgePlan& edge : plan.edges) out["edges"].push_back(edge_json(plan, edge));
   for (const JoinPlan& join : plan.joins) {
     out["joins"].push_back({{"entrance", port_json(plan, join.entrance)},
@@ -265,13 +266,6 @@ std::string plan_json(const Plan& plan) {
     for (const MixShare& share : mix.shares)
       shares[plan.stages[plan.edges[share.edge].from.stage].name] = share.share;
     out["mixes"].push_back({{"to", port_json(plan, mix.to)}, {"shares", shares}});
-  }
-  for (const CallPlan& call : plan.calls) {
-    out["calls"].push_back({{"name", call.name},
-                            {"from", port_json(plan, call.from)},
-                            {"to", port_json(plan, call.to)},
-                            {"concurrency", call.concurrency},
-                            {"deadline", duration_text(call.deadline)}});
   }
   if (plan.gate) {
     out["gate"] = {{"before", plan.stages[plan.gate->stage].name},

@@ -119,6 +119,14 @@ void apply_set(RawNode& root, const Source& source, std::uint32_t index, Finding
             "quotes: --set 'edge.\"a -> b\".max_staleness=1'");
     return;
   }
+  if (const RawEntry& first = parts->path.front();
+      first.key == "extends" || first.key == "remove") {
+    findings
+        .error(codes::kBadSet, fmt::format("`{}` belongs into a file", first.key), first.key_span,
+               "cannot be set")
+        .help.push_back("write it into a file and lay that over the graph: --with FILE");
+    return;
+  }
   RawNode* node = &root;
   for (std::size_t i = 0; i + 1 < parts->path.size(); ++i) {
     const RawEntry& part = parts->path[i];
@@ -154,6 +162,21 @@ void apply_set(RawNode& root, const Source& source, std::uint32_t index, Finding
   } else {
     node->table.push_back({last.key, last.key_span, std::move(parts->value)});
   }
+}
+
+std::vector<std::string> key_path(std::string_view text) {
+  std::vector<std::string> out;
+  Findings ignored;
+  const auto root = read_toml(Source{"", std::string(text) + " = 0", false}, 0, ignored);
+  if (!root) return out;
+  for (const RawNode* node = &*root; node->type == RawNode::Type::Fields;) {
+    if (node->table.size() != 1) return {};
+    out.push_back(node->table.front().key);
+    node = &node->table.front().value;
+    // The value is the one added here, not one that the text brought.
+    if (node->type == RawNode::Type::Integer && node->span.begin == text.size() + 3) return out;
+  }
+  return {};
 }
 
 namespace {

@@ -13,6 +13,8 @@
 
 namespace troupe::graphs {
 
+inline constexpr std::int64_t kFormat = 1;  // of graph files and recipes
+
 struct RawEntry;
 
 struct RawNode {
@@ -44,6 +46,9 @@ std::optional<RawNode> read_toml(const Source& source, std::uint32_t index, Find
 /// Applies "a.b.c=value" (source `index`) to `root`. Stages and models that do not exist are
 /// diagnosed, because a new one could only be a typing error.
 void apply_set(RawNode& root, const Source& source, std::uint32_t index, Findings& findings);
+
+/// The parts of a dotted key such as `edge."a -> b".capacity`; empty when it is none.
+std::vector<std::string> key_path(std::string_view text);
 
 /// Where each byte of a text value stands in its source (one more for the end), also through
 /// escapes. Empty when the source has no such literal there.

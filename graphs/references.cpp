@@ -21,6 +21,7 @@ void check_model(Draft& draft, const std::string& name, Span span) {
   }
   Diagnostic& found = draft.findings.error(
       codes::kUnknownModel, fmt::format("no model is named `{}`", name), span, "not declared");
+  if (draft.removed(found, "model." + name)) return;
   found.help.push_back(draft.models.empty()
                            ? fmt::format("add [model.{}] with load = \"...\"", name)
                            : name_help(name, model_names(draft), "models"));
@@ -36,10 +37,11 @@ void check_stage(Draft& draft, const std::string& name, const OptionSpec& spec, 
       }
     }
     const std::string what = spec.family.empty() ? "stages" : spec.family + " stages";
-    draft.findings
-        .error(codes::kUnknownStage, fmt::format("no stage is named `{}`", name), span,
-               fmt::format("`{}` names a stage", spec.name))
-        .help.push_back(name_help(name, fitting, what));
+    Diagnostic& found =
+        draft.findings.error(codes::kUnknownStage, fmt::format("no stage is named `{}`", name),
+                             span, fmt::format("`{}` names a stage", spec.name));
+    if (draft.removed(found, "stage." + name)) return;
+    found.help.push_back(name_help(name, fitting, what));
     return;
   }
   stage->referenced = true;
@@ -62,6 +64,8 @@ void check_stage(Draft& draft, const std::string& name, const OptionSpec& spec, 
 
 void check_file(Draft& draft, const std::string& path, const DraftOption& option, Span span,
                 const std::string& key) {
+  // What an earlier phase of the recipe will leave need not be there yet.
+  if (draft.sources[span.source].is_recipe && path.starts_with('@')) return;
   std::error_code error;
   if (std::filesystem::exists(path, error)) return;
   Diagnostic& found = draft.findings.error(

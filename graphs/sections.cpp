@@ -6,8 +6,6 @@
 namespace troupe::graphs {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
-
 std::vector<OptionSpec> options_of(const Contract& contract) { return contract.options; }
 
 bool is_table(Draft& draft, const RawEntry& entry, std::string_view example) {
@@ -85,7 +83,8 @@ void read_models(Draft& draft, const RawNode& root) {
   }
 }
 
-void read_stage(Draft& draft, const RawEntry& entry) {
+/// `others`: the stages that have a kind.
+void read_stage(Draft& draft, const RawEntry& entry, const std::vector<std::string>& others) {
   check_name(draft, entry, "stage");
   DraftStage stage;
   stage.name = entry.key;
@@ -96,10 +95,13 @@ void read_stage(Draft& draft, const RawEntry& entry) {
   std::vector<std::string> known;
   for (const Contract& contract : draft.kinds.all()) known.push_back(contract.kind);
   if (!kind) {
-    draft.findings
-        .error(codes::kMissingKey, fmt::format("stage `{}` has no kind", entry.key), entry.key_span,
-               "`kind` is missing")
-        .help.push_back("add kind = \"...\"; `troupe kinds` lists them all");
+    Diagnostic& found =
+        draft.findings.error(codes::kMissingKey, fmt::format("stage `{}` has no kind", entry.key),
+                             entry.key_span, "`kind` is missing");
+    if (const std::string near = nearest(entry.key, others); !near.empty()) {
+      found.help.push_back(fmt::format("did you mean the stage `{}`?", near));
+    }
+    found.help.push_back("add kind = \"...\"; `troupe kinds` lists them all");
   } else if (!name) {
     draft.findings.error(codes::kWrongType,
                          fmt::format("`kind` is a text, not {}", kind->value.describe()),
@@ -116,8 +118,10 @@ void read_stage(Draft& draft, const RawEntry& entry) {
   }
   if (stage.contract) {
     const std::string owner = fmt::format("stage `{}` ({})", stage.name, stage.contract->kind);
+    draft.kind_span = stage.kind_span = kind->value.span;
     stage.options =
         read_options(draft, entry.value, stage.contract->options, {"kind"}, owner, entry.key_span);
+    draft.kind_span.reset();
   }
   draft.stages.push_back(std::move(stage));
 }
@@ -132,9 +136,13 @@ void read_stages(Draft& draft, const RawNode& root) {
     return;
   }
   if (!is_table(draft, *section, "[stage.NAME] with its keys below")) return;
+  std::vector<std::string> with_kind;
+  for (const RawEntry& entry : section->value.table) {
+    if (entry.value.find("kind")) with_kind.push_back(entry.key);
+  }
   for (const RawEntry& entry : section->value.table) {
     if (is_table(draft, entry, fmt::format("[stage.{}] with its keys below", entry.key))) {
-      read_stage(draft, entry);
+      read_stage(draft, entry, with_kind);
     }
   }
 }
@@ -143,7 +151,6 @@ struct LaterSection {
   std::string_view name, meaning, help;
 };
 constexpr LaterSection kLater[] = {
-    {"extends", "`extends`", "copy what it would bring into this file"},
     {"test", "[[test]] tables", "remove them, or keep them in a comment"},
     {"recipe", "recipes", "run the graphs of the phases one after another"},
     {"phase", "recipes", "run the graphs of the phases one after another"},
@@ -152,7 +159,8 @@ constexpr LaterSection kLater[] = {
 };
 
 void check_top_level(Draft& draft, const RawNode& root) {
-  const std::vector<std::string> known = {"format", "run", "model", "stage", "graph", "edge"};
+  const std::vector<std::string> known = {"format", "extends", "remove", "run",
+                                          "model",  "stage",   "graph",  "edge"};
   for (const RawEntry& entry : root.table) {
     bool fine = false;
     for (const std::string& name : known) fine = fine || name == entry.key;

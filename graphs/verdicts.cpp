@@ -37,6 +37,7 @@ void check_one(Draft& draft, std::uint32_t stage, const std::string& judge, Span
     const auto index = static_cast<std::uint32_t>(other - draft.stages.data());
     found.secondary.push_back({draft.place_of(index), fmt::format("`{}` stands here", judge)});
   }
+  if (!other && draft.removed(found, "stage." + judge)) return;
   if (other && other->contract->judges) {
     found.help.push_back(fmt::format("lead its samples here: ... -> {} -> {}", judge, name));
   } else {

@@ -6,7 +6,7 @@
 namespace troupe::cli {
 
 int check(const GraphArguments& arguments) {
-  const auto plan = load(arguments.file, arguments.sets, true, arguments.json);
+  const auto plan = load(arguments, true).plan;
   if (!plan) return kConfiguration;
   if (arguments.json)
     std::cout << R"({"diagnostics": [], "errors": 0})"

@@ -8,6 +8,7 @@ namespace troupe::cli {
 
 struct GraphArguments {
   std::string file;
+  std::vector<std::string> overlays;  // --with
   std::vector<std::string> sets;
   bool json = false;
 };
@@ -17,13 +18,11 @@ int plan(const GraphArguments& arguments);
 int draw(const GraphArguments& arguments, const std::string& format);
 int kinds(const std::string& kind, bool json);
 int explain(const std::string& code);
-/// `examples`: a folder with outputs of `troupe check`; empty: no examples.
-int reference(const std::string& examples);
 int run(const GraphArguments& arguments, bool quiet);
 int resume(const std::string& run, const std::vector<std::string>& sets, bool quiet);
 int status(const std::string& run, bool json);
 int stop(const std::string& run, bool now);
-int eval(const std::string& target, const std::vector<std::string>& sets, const std::string& model,
-         bool json);
+/// `target.file` may also be a run.
+int eval(const GraphArguments& target, const std::string& model);
 
 }  // namespace troupe::cli

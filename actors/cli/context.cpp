@@ -22,16 +22,17 @@ const runtime::KindSet& all_kinds() {
 
 bool colour_on_stderr() { return isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
-std::optional<graphs::Plan> load(const std::string& file, const std::vector<std::string>& sets,
-                                 bool check_files, bool json) {
+graphs::LoadResult load(const GraphArguments& arguments, bool check_files) {
   graphs::LoadOptions options;
   options.check_files = check_files;
-  graphs::LoadResult loaded = graphs::load_graph(file, sets, all_kinds().contracts(), options);
-  if (json && !loaded.ok())
+  const graphs::GraphInput input{
+      arguments.file, {arguments.overlays.begin(), arguments.overlays.end()}, arguments.sets};
+  graphs::LoadResult loaded = graphs::load_graph(input, all_kinds().contracts(), options);
+  if (arguments.json && !loaded.ok())
     std::cout << loaded.rendered_json() << std::endl;
   else
     std::cerr << loaded.rendered(colour_on_stderr());
-  return std::move(loaded.plan);
+  return loaded;
 }
 
 int complain(const Error& error, int status) {

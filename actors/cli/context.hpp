@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/cli/commands.hpp"
 #include "actors/runtime/kinds.hpp"
 #include "graphs/load.hpp"
 
@@ -24,9 +25,8 @@ const runtime::KindSet& all_kinds();
 /// Whether standard error is a terminal that wants colour.
 bool colour_on_stderr();
 
-/// Loads a graph file; shows its problems on standard error (or, with `json`, on standard output).
-std::optional<graphs::Plan> load(const std::string& file, const std::vector<std::string>& sets,
-                                 bool check_files, bool json);
+/// Loads a graph; shows its problems on standard error (or, with `json`, on standard output).
+graphs::LoadResult load(const GraphArguments& arguments, bool check_files);
 
 /// Shows an error and what to do next on standard error. Returns `status`.
 int complain(const Error& error, int status);

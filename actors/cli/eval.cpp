@@ -85,11 +85,12 @@ struct Target {
   std::string model;
 };
 /// Without a target the problem has been shown, and `status` is what to exit with.
-std::optional<Target> target_of(const std::string& name, const std::vector<std::string>& sets,
-                                const std::string& model, bool json, int& status) {
+std::optional<Target> target_of(const GraphArguments& arguments, const std::string& model,
+                                int& status) {
+  const std::string& name = arguments.file;
   if (name.ends_with(".toml")) {
     status = kConfiguration;
-    auto plan = load(name, sets, true, json);
+    auto plan = load(arguments, true).plan;
     if (!plan) return std::nullopt;
     return Target{std::move(*plan), model};
   }
@@ -97,11 +98,16 @@ std::optional<Target> target_of(const std::string& name, const std::vector<std::
     status = complain(error, with);
     return std::nullopt;
   };
+  if (!arguments.overlays.empty())
+    return shown(Error{ErrorCode::InvalidArgument, "--with lies over a graph file, not over a run",
+                       "Use --set, or name the graph file and the checkpoint: troupe eval FILE "
+                       "--with OVERLAY --model RUN/checkpoints/STEP/model"},
+                 kUsage);
   auto run = find_run(name);
   if (!run.ok()) return shown(run.error(), kUsage);
   auto invocation = read_invocation(*run);
   if (!invocation.ok()) return shown(invocation.error(), kRunFailed);
-  auto plan = load_run(*run, *invocation, sets);
+  auto plan = load_run(*run, *invocation, arguments.sets);
   if (!plan.ok()) return shown(plan.error(), kRunFailed);
   status = kConfiguration;
   if (!*plan) return std::nullopt;
@@ -113,14 +119,13 @@ std::optional<Target> target_of(const std::string& name, const std::vector<std::
 
 }  // namespace
 
-int eval(const std::string& name, const std::vector<std::string>& sets, const std::string& model,
-         bool json) {
+int eval(const GraphArguments& arguments, const std::string& model) {
   int status = kDone;
-  auto target = target_of(name, sets, model, json, status);
+  auto target = target_of(arguments, model, status);
   if (!target) return status;
   graphs::Plan* const plan = &target->plan;
   if (!keep_evaluators(*plan))
-    return complain(Error{ErrorCode::InvalidArgument, name + " has no evaluator stage",
+    return complain(Error{ErrorCode::InvalidArgument, arguments.file + " has no evaluator stage",
                           "Add a stage of kind evaluator that names its questions and judges"});
   if (!target->model.empty()) {
     for (graphs::ModelPlan& entry : plan->models) {
@@ -154,7 +159,7 @@ int eval(const std::string& name, const std::vector<std::string>& sets, const st
   host.stop();
   if (outcome->state == runtime::RunOutcome::State::Failed)
     return complain(Error{ErrorCode::Internal, outcome->reason, outcome->help});
-  if (json) {
+  if (arguments.json) {
     nlohmann::json out = nlohmann::json::object();
     for (const auto& [stage, metrics] : recorder.results) out[stage] = metrics;
     std::cout << out.dump(2) << "\n";

@@ -9,6 +9,31 @@ namespace troupe::cli {
 namespace {
 
 constexpr const char* kInvocation = "invocation.json";
+constexpr const char* kSources = "sources";
+
+std::string absolute(const std::filesystem::path& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+/// The list `key` of `json`; empty when there is none, as in runs of an older Troupe.
+const nlohmann::json& list_at(const nlohmann::json& json, const char* key) {
+  static const nlohmann::json kNone = nlohmann::json::array();
+  const auto found = json.find(key);
+  return found != json.end() && found->is_array() ? *found : kNone;
+}
+
+std::vector<std::string> texts_at(const nlohmann::json& json, const char* key) {
+  std::vector<std::string> out;
+  for (const auto& item : list_at(json, key)) {
+    if (item.is_string()) out.push_back(item);
+  }
+  return out;
+}
+
+bool is_copy(const nlohmann::json& item) {
+  return item.is_object() && item.contains("path") && item["path"].is_string() &&
+         item.contains("copy") && item["copy"].is_string();
+}
 
 /// Whether `key` of a --set names a path: model.NAME.load, or an option of that type.
 bool names_a_path(std::string_view key, const graphs::Plan& plan) {
@@ -27,10 +52,37 @@ bool names_a_path(std::string_view key, const graphs::Plan& plan) {
 
 }  // namespace
 
+Invocation invocation_of(const GraphArguments& arguments, const graphs::LoadResult& loaded) {
+  Invocation out;
+  out.graph = absolute(arguments.file);
+  for (const std::string& overlay : arguments.overlays) out.overlays.push_back(absolute(overlay));
+  out.sets = with_absolute_paths(arguments.sets, *loaded.plan);
+  for (std::size_t i = 1; i < loaded.sources.size(); ++i) {
+    const graphs::Source& source = loaded.sources[i];
+    if (source.is_file) out.files.push_back({absolute(source.name), source.text});
+  }
+  return out;
+}
+
 Result<void> write_invocation(const std::filesystem::path& run, const Invocation& invocation) {
-  const nlohmann::json json = {{"graph", invocation.graph}, {"sets", invocation.sets}};
-  return real_disk().replace(
-      run / kInvocation, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  Disk& disk = real_disk();
+  nlohmann::json json = {{"graph", invocation.graph},
+                         {"with", invocation.overlays},
+                         {"sets", invocation.sets},
+                         {"files", nlohmann::json::array()}};
+  if (!invocation.files.empty()) {
+    TROUPE_TRY(disk.make_directories(run / kSources));
+  }
+  for (const Invocation::File& file : invocation.files) {
+    // Numbered: files of several folders may have one name.
+    const std::string copy = std::string(kSources) + "/" +
+                             std::to_string(json["files"].size() + 1) + "-" +
+                             std::filesystem::path(file.path).filename().string();
+    TROUPE_TRY(disk.replace(run / copy, file.text));
+    json["files"].push_back({{"path", file.path}, {"copy", copy}});
+  }
+  return disk.replace(run / kInvocation,
+                      json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 Result<Invocation> read_invocation(const std::filesystem::path& run) {
@@ -47,8 +99,12 @@ Result<Invocation> read_invocation(const std::filesystem::path& run) {
                  "Start a new run from graph.toml in that directory"};
   Invocation invocation;
   invocation.graph = json["graph"];
-  for (const auto& set : json["sets"]) {
-    if (set.is_string()) invocation.sets.push_back(set);
+  invocation.sets = texts_at(json, "sets");
+  invocation.overlays = texts_at(json, "with");
+  for (const auto& item : list_at(json, "files")) {
+    if (!is_copy(item)) continue;
+    TROUPE_ASSIGN(std::string copy, real_disk().read(run / item["copy"].get<std::string>()));
+    invocation.files.push_back({item["path"], std::move(copy)});
   }
   return invocation;
 }
@@ -72,13 +128,20 @@ std::vector<std::string> with_absolute_paths(std::vector<std::string> sets,
 Result<std::optional<graphs::Plan>> load_run(const std::filesystem::path& run,
                                              const Invocation& invocation,
                                              const std::vector<std::string>& more) {
-  TROUPE_ASSIGN(std::string text, real_disk().read(run / "graph.toml"));
-  std::vector<std::string> sets = invocation.sets;
-  sets.insert(sets.end(), more.begin(), more.end());
+  TROUPE_ASSIGN(const std::string text, real_disk().read(run / "graph.toml"));
+  graphs::GraphInput input{
+      invocation.graph, {invocation.overlays.begin(), invocation.overlays.end()}, invocation.sets};
+  input.sets.insert(input.sets.end(), more.begin(), more.end());
   graphs::LoadOptions options;
   options.check_files = true;
-  graphs::LoadResult loaded = graphs::load_graph_text(std::move(text), invocation.graph, sets,
-                                                      all_kinds().contracts(), options);
+  options.read = [&](const std::filesystem::path& path) -> Result<std::string> {
+    if (path == invocation.graph) return text;
+    for (const Invocation::File& file : invocation.files) {
+      if (file.path == path.lexically_normal()) return file.text;
+    }
+    return Error{ErrorCode::NotFound, "the run has no copy of it", ""};
+  };
+  graphs::LoadResult loaded = graphs::load_graph(input, all_kinds().contracts(), options);
   std::cerr << loaded.rendered(colour_on_stderr());
   return std::move(loaded.plan);
 }

@@ -8,10 +8,14 @@ namespace {
 
 using troupe::cli::GraphArguments;
 
-CLI::App* graph_command(CLI::App& app, const char* name, const char* doc,
-                        GraphArguments& arguments) {
+CLI::App* graph_command(CLI::App& app, const char* name, const char* doc, GraphArguments& arguments,
+                        const char* target = "FILE", const char* target_doc = "the graph file") {
   CLI::App* command = app.add_subcommand(name, doc);
-  command->add_option("FILE", arguments.file, "the graph file")->required();
+  command->add_option(target, arguments.file, target_doc)->required();
+  command
+      ->add_option("--with", arguments.overlays,
+                   "lay this file over the graph, before --set (repeatable)")
+      ->allow_extra_args(false);
   command
       ->add_option("--set", arguments.sets,
                    "change one value: stage.generate.temperature=0.8 (repeatable)")
@@ -29,7 +33,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", kVersion);
   app.footer("Exit: 0 done, 1 the run failed, 2 usage, 78 configuration, 130 interrupted.");
   GraphArguments graph;
-  std::string name, format = "text", model, kind, examples;
+  std::string name, format = "text", model, kind;
   std::vector<std::string> sets;
   bool quiet = false, now = false, json = false;
   int result = kDone;
@@ -43,8 +47,7 @@ int main(int argc, char** argv) {
   command->callback([&] { result = plan(graph); });
 
   command = graph_command(app, "draw", "the flow as a picture", graph);
-  command->add_option("--format", format, "text, dot or mermaid")
-      ->check(CLI::IsMember({"text", "dot", "mermaid"}));
+  command->add_option("--format", format, "text or dot")->check(CLI::IsMember({"text", "dot"}));
   command->callback([&] { result = draw(graph, format); });
 
   command = app.add_subcommand("kinds", "the kinds of stages, their ports and options");
@@ -55,12 +58,6 @@ int main(int argc, char** argv) {
   command = app.add_subcommand("explain", "what an error code means");
   command->add_option("CODE", kind, "such as E0107")->required();
   command->callback([&] { result = explain(kind); });
-
-  command = app.add_subcommand("reference", "all kinds, options and codes as a Markdown page");
-  command->add_option(
-      "--examples", examples,
-      "a folder of outputs of `troupe check` (*.txt): messages to show as examples");
-  command->callback([&] { result = reference(examples); });
 
   command = graph_command(app, "run", "run a graph to its end", graph);
   command->add_flag("--quiet", quiet, "no progress, only the summary");
@@ -83,12 +80,11 @@ int main(int argc, char** argv) {
   command->add_flag("--now", now, "at once, without finishing or saving");
   command->callback([&] { result = stop(name, now); });
 
-  command = app.add_subcommand("eval", "evaluate a graph's model, or a run's newest checkpoint");
-  command->add_option("TARGET", name, "a graph file, or a run directory")->required();
+  command = graph_command(app, "eval", "evaluate a graph's model, or a run's newest checkpoint",
+                          graph, "TARGET", "a graph file, or a run directory");
   command->add_option("--model", model, "evaluate this model instead: a folder or a .gguf");
-  command->add_option("--set", sets, "change one value (repeatable)")->allow_extra_args(false);
-  command->add_flag("--json", json, "as JSON");
-  command->callback([&] { result = eval(name, sets, model, json); });
+  command->add_flag("--json", graph.json, "as JSON");
+  command->callback([&] { result = eval(graph, model); });
 
   // A mistyped command deserves better than "a subcommand is required".
   const std::string first = argc > 1 ? argv[1] : "";

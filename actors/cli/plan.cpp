@@ -7,7 +7,7 @@
 namespace troupe::cli {
 
 int plan(const GraphArguments& arguments) {
-  const auto made = load(arguments.file, arguments.sets, false, arguments.json);
+  const auto made = load(arguments, false).plan;
   if (!made) return kConfiguration;
   std::cout << (arguments.json ? graphs::plan_json(*made) + "\n" : graphs::print_plan(*made));
   return kDone;

@@ -36,15 +36,14 @@ Error no_steps_left(const std::string& run, std::uint32_t step, std::uint64_t st
 }  // namespace
 
 int run(const GraphArguments& arguments, bool quiet) {
-  const auto plan = load(arguments.file, arguments.sets, true, false);
+  const graphs::LoadResult loaded = load(arguments, true);
+  const auto& plan = loaded.plan;
   if (!plan) return kConfiguration;
-  auto text = real_disk().read(arguments.file);
-  if (!text.ok()) return complain(text.error());
   ledger::NewRun fresh;
   fresh.name = plan->run.name;
   fresh.seed = plan->run.seed;
   fresh.troupe_version = kVersion;
-  fresh.graph_text = *text;
+  fresh.graph_text = loaded.sources.front().text;
   fresh.plan_json = graphs::plan_json(*plan);
   fresh.graph_hash = plan->hash;
   fresh.wall_seconds = hosts::RealClock().wall_seconds();
@@ -53,8 +52,7 @@ int run(const GraphArguments& arguments, bool quiet) {
     const bool named = directory.error().code == ErrorCode::InvalidArgument;  // run.name
     return complain(directory.error(), named ? kConfiguration : kRunFailed);
   }
-  const Invocation invocation{std::filesystem::absolute(arguments.file).string(),
-                              with_absolute_paths(arguments.sets, *plan)};
+  const Invocation invocation = invocation_of(arguments, loaded);
   if (auto written = write_invocation(directory->path(), invocation); !written.ok())
     return complain(written.error(), kRunFailed);
   SessionOptions options;

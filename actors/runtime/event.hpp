@@ -4,7 +4,6 @@
 #include <any>
 #include <filesystem>
 #include <map>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -145,8 +144,7 @@ struct Description {
 struct StopRun {
   std::string reason;
 };
-struct Tick {};       // watchdog
-struct CommitDue {};  // what was recorded a while ago is made durable
+struct Tick {};  // watchdog
 struct RestartDue {
   Address stage;
 };
@@ -156,22 +154,18 @@ using Event = std::variant<Deliver, Grant, NoMore, WorkDone, TimerFired, Start, 
                            CloseSlot, ReleasePrompt, TakeBatch, SaveInto, Drain, Restart, Describe,
                            AskAdmission, SlotMissing, Assembled, GroupReady, Ended, StepTaken,
                            Measured, WantCheckpoint, Saved, StageFailed, Finished, Description,
-                           StopRun, Tick, CommitDue, RestartDue, DescriptionsDue>;
+                           StopRun, Tick, RestartDue, DescriptionsDue>;
 
-/// Whoever has an address. A host calls `handle` for the events that have come, in order, one call
-/// at a time, never concurrently. Handling several at once is worth it: what they cause is done and
-/// told once.
+/// Whoever has an address. A host calls `handle` for one event at a time, never concurrently.
 class Actor {
  public:
   virtual ~Actor() = default;
-  /// The events may be moved from.
-  virtual void handle(std::span<Event> events) = 0;
+  virtual void handle(Event event) = 0;
 };
 
 /// What actors may ask of the host that runs them. `post` and `post_after` are thread-safe (engines
 /// post completions from their own threads) and never block. Events from one sender to one receiver
-/// arrive in order; `post_after` after at least that long. What an actor posts while it handles
-/// events may leave when it has handled them all.
+/// arrive in order; `post_after` after at least that long.
 class Host {
  public:
   virtual ~Host() = default;

@@ -1,5 +1,6 @@
 // What docs/graphs.md shows is what the program does.
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "graphs/load.hpp"
@@ -49,6 +50,26 @@ TEST_CASE("the_graph_of_the_page_about_graphs_is_drawn_as_the_page_shows") {
   }
   CHECK(graphs == 1);
   CHECK(drawings == 1);
+}
+
+TEST_CASE("the_files_over_each_other_of_the_page_about_graphs_make_a_graph") {
+  const Kinds kinds = test_kinds();
+  std::map<std::string, std::string> files;
+  for (const std::string& block : blocks_of_page()) {
+    if (block.rfind("format = 1", 0) == 0) files["graph.toml"] = block;
+    if (block.rfind("# composed: ", 0) == 0) files["greedy.toml"] = block;
+    if (block.rfind("# overlay: ", 0) == 0) files["log.toml"] = block;
+  }
+  REQUIRE(files.size() == 3);
+  LoadOptions options;
+  options.read = [&](const std::filesystem::path& path) -> troupe::Result<std::string> {
+    return files.at(path.string());
+  };
+  const LoadResult result = load_graph({"greedy.toml", {"log.toml"}}, kinds, options);
+  INFO(result.rendered(false));
+  REQUIRE(result.ok());
+  CHECK(result.diagnostics.empty());
+  CHECK(result.plan->stages.size() == 6);
 }
 
 TEST_CASE("the_message_of_the_page_about_graphs_is_what_check_prints") {

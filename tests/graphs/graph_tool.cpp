@@ -26,16 +26,17 @@ int main(int argc, char** argv) {
                  "explain\n";
     return 2;
   }
-  std::vector<std::string> sets;
+  GraphInput input{argv[2]};
   bool colour = false;
   LoadOptions options;
   for (int i = 3; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (argument == "--set" && i + 1 < argc) sets.push_back(argv[++i]);
+    if (argument == "--set" && i + 1 < argc) input.sets.push_back(argv[++i]);
+    if (argument == "--with" && i + 1 < argc) input.overlays.push_back(argv[++i]);
     if (argument == "--colour") colour = true;
     if (argument == "--files") options.check_files = true;
   }
-  const LoadResult result = load_graph(argv[2], sets, kinds, options);
+  const LoadResult result = load_graph(input, kinds, options);
   std::cerr << (command == "json" && !result.ok() ? result.rendered_json()
                                                   : result.rendered(colour));
   if (!result.ok()) return 78;

@@ -125,7 +125,8 @@ inline Kinds test_kinds() {
                 .doc("writes samples as JSON lines")
                 .in("samples", Sample)
                 .option("path", Path, "file to write")
-                .required());
+                .required()
+                .leaves());
   kinds.add(contract("filter.length")
                 .doc("parts short samples from long ones")
                 .in("samples", Sample)

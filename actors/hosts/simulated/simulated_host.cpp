@@ -8,32 +8,15 @@ namespace troupe::hosts {
 
 SimulatedHost::SimulatedHost(const Options& options) : options_(options), rng_(options.seed, 77) {}
 
-void SimulatedHost::push(Item item) {
-  item.number = next_number_++;
-  heap_.push_back(std::move(item));
+void SimulatedHost::push(TimePoint at, std::function<void()> action) {
+  heap_.push_back(Item{at, next_number_++, std::move(action)});
   std::push_heap(heap_.begin(), heap_.end(), Later{});
 }
 
-SimulatedHost::Item SimulatedHost::pop() {
-  std::pop_heap(heap_.begin(), heap_.end(), Later{});
-  Item item = std::move(heap_.back());
-  heap_.pop_back();
-  TROUPE_ASSERT(item.at >= clock_.now_, "virtual time ran backwards");
-  clock_.now_ = item.at;
-  ++handled_;
-  return item;
-}
-
-void SimulatedHost::deliver(Item first) {
-  const auto it = actors_.find(first.to);
+void SimulatedHost::deliver(runtime::Address to, runtime::Event& event) {
+  const auto it = actors_.find(to);
   TROUPE_ASSERT(it != actors_.end(), "an event was sent to nobody");
-  std::vector<runtime::Event> events;
-  events.push_back(std::move(*first.event));
-  const auto next_is_for_it_too = [&] {
-    return !heap_.empty() && heap_.front().event && heap_.front().to == first.to;
-  };
-  while (next_is_for_it_too() && rng_.below(2) == 0) events.push_back(std::move(*pop().event));
-  it->second->handle(events);
+  it->second->handle(std::move(event));
 }
 
 void SimulatedHost::post(runtime::Address from, runtime::Address to, runtime::Event event) {
@@ -41,24 +24,30 @@ void SimulatedHost::post(runtime::Address from, runtime::Address to, runtime::Ev
       Duration(rng_.below(static_cast<std::uint64_t>(options_.latency_max.count()) + 1));
   TimePoint& last = last_[{from, to}];
   last = std::max(last, clock_.now() + latency);
-  push({last, 0, {}, to, std::make_shared<runtime::Event>(std::move(event))});
+  push(last, [this, to, held = std::make_shared<runtime::Event>(std::move(event))] {
+    deliver(to, *held);
+  });
 }
 
 void SimulatedHost::post_after(Duration delay, runtime::Address to, runtime::Event event) {
-  push({clock_.now() + delay, 0, {}, to, std::make_shared<runtime::Event>(std::move(event))});
+  push(clock_.now() + delay, [this, to, held = std::make_shared<runtime::Event>(std::move(event))] {
+    deliver(to, *held);
+  });
 }
 
 void SimulatedHost::after(Duration delay, std::function<void()> action) {
-  push({clock_.now() + delay, 0, std::move(action), 0, nullptr});
+  push(clock_.now() + delay, std::move(action));
 }
 
 bool SimulatedHost::step() {
   if (heap_.empty()) return false;
-  Item item = pop();
-  if (item.event)
-    deliver(std::move(item));
-  else
-    item.action();
+  std::pop_heap(heap_.begin(), heap_.end(), Later{});
+  Item item = std::move(heap_.back());
+  heap_.pop_back();
+  TROUPE_ASSERT(item.at >= clock_.now_, "virtual time ran backwards");
+  clock_.now_ = item.at;
+  ++handled_;
+  item.action();
   return true;
 }
 
