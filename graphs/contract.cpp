@@ -102,6 +102,8 @@ const PortSpec* Contract::default_output(Delivery delivery) const {
 const OptionSpec* Contract::option(std::string_view name) const {
   return find_named(options, name);
 }
+const CallSpec* Contract::call(std::string_view name) const { return find_named(calls, name); }
+const CallSpec* Contract::answer(std::string_view name) const { return find_named(answers, name); }
 
 ContractBuilder contract(std::string kind) { return ContractBuilder(std::move(kind)); }
 
@@ -156,8 +158,32 @@ ContractBuilder& ContractBuilder::learns() {
   return *this;
 }
 
+ContractBuilder& ContractBuilder::keeps_state() {
+  contract_.keeps_state = true;
+  return *this;
+}
+ContractBuilder& ContractBuilder::swappable() {
+  contract_.swappable = true;
+  return *this;
+}
+
+ContractBuilder& ContractBuilder::calls(std::string name, MessageType request, MessageType answer,
+                                        std::string doc) {
+  TROUPE_ASSERT(!contract_.call(name), "two calls named " + name);
+  contract_.calls.push_back({std::move(name), request, answer, std::move(doc)});
+  return *this;
+}
+
+ContractBuilder& ContractBuilder::answers(std::string name, MessageType request, MessageType answer,
+                                          std::string doc) {
+  TROUPE_ASSERT(!contract_.answer(name), "two answers named " + name);
+  contract_.answers.push_back({std::move(name), request, answer, std::move(doc)});
+  return *this;
+}
+
 ContractBuilder& ContractBuilder::option(std::string name, OptionType type, std::string doc) {
-  TROUPE_ASSERT(!contract_.option(name) && name != "kind", "option declared twice: " + name);
+  TROUPE_ASSERT(!contract_.option(name) && name != "kind" && name != "swap",
+                "option declared twice: " + name);
   OptionSpec spec;
   spec.name = std::move(name);
   spec.type = type;
@@ -234,7 +260,11 @@ ContractBuilder& ContractBuilder::must_exist() {
   return *this;
 }
 
-ContractBuilder::operator Contract() const { return contract_; }
+ContractBuilder::operator Contract() const {
+  TROUPE_ASSERT(!(contract_.keeps_state && contract_.swappable),
+                contract_.kind + " keeps state and would lose it in a swap");
+  return contract_;
+}
 
 OptionSpec& ContractBuilder::last() {
   TROUPE_ASSERT(!contract_.options.empty(), "no option before this: " + contract_.kind);

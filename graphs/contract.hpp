@@ -6,7 +6,8 @@
 // contradicts itself (two options of one name, a default out of range) is our bug and aborts.
 //
 // Names the language itself understands: option `group_size` of the stage that admits, options
-// `prompts_per_step` and `publish_every` of a learner.
+// `prompts_per_step` and `publish_every` of a learner, option `task` of a source (the task of all
+// its prompts; `task_field` instead: every row names its own). Option `swap` belongs to all stages.
 #include <deque>
 #include <optional>
 #include <string>
@@ -28,6 +29,14 @@ struct PortSpec {
   MessageType type = MessageType::Sample;
   Delivery delivery = Delivery::Queue;
   bool required = false;  // inputs only: something must feed it
+};
+
+/// A port of `<->`: requests go to the service, and an answer comes back to each.
+struct CallSpec {
+  std::string name;
+  MessageType request = MessageType::Prompt;
+  MessageType answer = MessageType::Sample;
+  std::string doc;  // one line
 };
 
 enum class OptionType {
@@ -65,11 +74,15 @@ struct Contract {
   std::string kind;                       // family.variant or family
   std::string doc;                        // one line
   std::vector<PortSpec> inputs, outputs;  // the first of a delivery is the default port
+  std::vector<CallSpec> calls;            // out of the stage; each must lead to exactly one service
+  std::vector<CallSpec> answers;          // what the stage does as a service of others
   std::vector<OptionSpec> options;
   bool admits = false;           // reads weights for samples: the gate stands before it
   bool accounts_groups = false;  // needs whole groups
   bool judges = false;           // its samples carry a verdict under the stage's name
   bool learns = false;           // consumes groups in steps; edges into it know staleness
+  bool keeps_state = false;      // what it does depends on what it saw before (Stage::snapshot)
+  bool swappable = false;        // may be replaced while the graph runs; keeps no state
 
   std::string family() const;  // the part before the dot
   /// No input queue: samples or prompts begin here.
@@ -82,6 +95,8 @@ struct Contract {
   const PortSpec* default_input(Delivery delivery) const;
   const PortSpec* default_output(Delivery delivery) const;
   const OptionSpec* option(std::string_view name) const;
+  const CallSpec* call(std::string_view name) const;
+  const CallSpec* answer(std::string_view name) const;
 };
 
 /// Writes a contract down. `.range` and what follows it speak of the option before them.
@@ -98,6 +113,14 @@ class ContractBuilder {
   ContractBuilder& accounts_groups();
   ContractBuilder& judges();
   ContractBuilder& learns();
+  ContractBuilder& keeps_state();
+  ContractBuilder& swappable();
+  /// A port by which the stage asks a service: calls("judge", Prompt, Sample, "asks for a mark").
+  ContractBuilder& calls(std::string name, MessageType request, MessageType answer,
+                         std::string doc);
+  /// A port by which the stage serves others; its queues need not be connected then.
+  ContractBuilder& answers(std::string name, MessageType request, MessageType answer,
+                           std::string doc);
 
   /// Without a default: missing unless written. Texts with units are accepted for durations,
   /// sizes and counts: option("timeout", OptionType::Duration, "2s", "...").

@@ -1,6 +1,7 @@
 // The flow for Graphviz.
 #include <fmt/format.h>
 
+#include "graphs/picture.hpp"
 #include "graphs/print.hpp"
 
 namespace troupe::graphs {
@@ -11,24 +12,6 @@ std::string escaped(std::string_view text) {
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
-  }
-  return out;
-}
-
-/// Escapes what HTML-like labels of Graphviz give a meaning.
-std::string html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
   }
   return out;
 }
@@ -47,13 +30,13 @@ std::string node_text(const StagePlan& stage) {
   std::string model;
   if (stage.has("model")) {
     model = fmt::format("<br/><font point-size=\"10\" color=\"#555555\">model {}</font>",
-                        html(stage.option("model").as_string()));
+                        xml_escaped(stage.option("model").as_string()));
   }
   return fmt::format(
       "  \"{0}\" [label=<<b>{1}</b><br/><font point-size=\"10\" color=\"#555555\">{2}</font>{3}>, "
       "fillcolor=\"{4}\"{5}];\n",
-      escaped(stage.name), html(stage.name), html(stage.kind), model, fill_of(*stage.contract),
-      stage.in_flow ? "" : ", style=\"rounded,filled,dashed\"");
+      escaped(stage.name), xml_escaped(stage.name), xml_escaped(stage.kind), model,
+      fill_of(*stage.contract), stage.in_flow ? "" : ", style=\"rounded,filled,dashed\"");
 }
 
 /// Some messages leave the stage by one output and some by another: the output says which.
@@ -79,6 +62,7 @@ std::string edge_text(const Plan& plan, const EdgePlan& edge, std::string_view f
                             ? "groups"
                             : fmt::format("{}s", name_of(edge.type));
     if (parts_messages(plan, edge)) label = edge.from.port;
+    if (edge.tasks) label = escaped(edge.tasks->text());
     if (!edge.accounted) label = "observes";
     if (edge.max_staleness.value_or(0) > 0) {
       label += fmt::format("\\nstaleness ≤ {}", *edge.max_staleness);
@@ -117,9 +101,15 @@ std::string draw_dot(const Plan& plan) {
         "  \" join {}\" [shape=circle, width=0.28, fixedsize=true, fontsize=13, "
         "style=filled, fillcolor=\"#dddddd\", label=\"&\"];\n",
         join.index);
-    EdgePlan onward = plan.edges[join.branches.front()];
-    out += edge_text(plan, onward, fmt::format(" join {}", join.index),
-                     plan.stages[join.to.stage].name);
+    for (const EdgePlan& edge : plan.edges) {
+      if (!edge.join || edge.to != join.to) continue;
+      EdgePlan onward = edge;
+      if (join.outer) onward.converts = Conversion::None;
+      out += edge_text(
+          plan, onward, fmt::format(" join {}", join.index),
+          join.outer ? fmt::format(" join {}", join.outer->join) : plan.stages[join.to.stage].name);
+      break;
+    }
   }
   for (const EdgePlan& edge : plan.edges) {
     const std::string& from = plan.stages[edge.from.stage].name;
@@ -129,29 +119,28 @@ std::string draw_dot(const Plan& plan) {
       to = " gate";
     }
     if (edge.join) {
-      to = fmt::format(" join {}", *edge.join);
+      to = fmt::format(" join {}", edge.join->join);
       drawn.converts = Conversion::None;
       drawn.max_staleness.reset();
     }
     out += edge_text(plan, drawn, from, to);
   }
+  for (const CallPlan& call : plan.calls) {
+    out += fmt::format(
+        "  \"{}\" -> \"{}\" [dir=both, style=dashed, color=\"#5a3d8a\", fontcolor=\"#5a3d8a\", "
+        "label=\"calls\"];\n",
+        escaped(plan.stages[call.from.stage].name), escaped(plan.stages[call.to.stage].name));
+  }
   // What an evaluator names as its data and verifiers.
   for (const StagePlan& stage : plan.stages) {
-    if (!stage.contract->is_source() || !stage.contract->is_sink()) continue;
-    for (const OptionSpec& spec : stage.contract->options) {
-      if (spec.type != OptionType::StageRef || !stage.has(spec.name)) continue;
-      const Value& value = stage.option(spec.name);
-      const std::vector<std::string> names =
-          spec.list ? value.as_strings() : std::vector<std::string>{value.as_string()};
-      for (const std::string& name : names) {
-        const StagePlan* other = plan.find_stage(name);
-        if (!other) continue;
-        out += fmt::format(
-            "  \"{}\" -> \"{}\" [style=dotted, arrowhead=none, color=\"#999999\", "
-            "fontcolor=\"#777777\", label=\"{}\"{}];\n",
-            escaped(name), escaped(stage.name), escaped(spec.name),
-            other->in_flow ? ", constraint=false" : "");
-      }
+    for (const StageUse& use : uses_of(stage)) {
+      const StagePlan* other = plan.find_stage(use.stage);
+      if (!other) continue;
+      out += fmt::format(
+          "  \"{}\" -> \"{}\" [style=dotted, arrowhead=none, color=\"#999999\", "
+          "fontcolor=\"#777777\", label=\"{}\"{}];\n",
+          escaped(use.stage), escaped(stage.name), escaped(use.option),
+          other->in_flow ? ", constraint=false" : "");
     }
   }
   return out + "}\n";

@@ -7,38 +7,11 @@
 #include "graphs/canvas.hpp"
 #include "graphs/display.hpp"
 #include "graphs/layout.hpp"
+#include "graphs/picture.hpp"
 #include "graphs/print.hpp"
 
 namespace troupe::graphs {
 namespace {
-
-/// What a stage that stands beside the flow takes its work from.
-std::vector<std::string> names_used(const StagePlan& stage) {
-  std::vector<std::string> out;
-  if (!stage.contract->is_source() || !stage.contract->is_sink()) return out;
-  for (const OptionSpec& spec : stage.contract->options) {
-    if (spec.type != OptionType::StageRef || !stage.has(spec.name)) continue;
-    const Value& value = stage.option(spec.name);
-    const auto names = spec.list ? value.as_strings() : std::vector{value.as_string()};
-    for (const std::string& name : names) {
-      if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
-    }
-  }
-  return out;
-}
-
-std::vector<std::string> box_lines(const StagePlan& stage) {
-  std::string kind = stage.kind;
-  if (const OptionSpec* spec = stage.contract->option("model");
-      spec && spec->type == OptionType::Model && stage.has("model")) {
-    kind += fmt::format(" ({})", stage.option("model").as_string());
-  }
-  std::vector<std::string> out = {stage.name, kind};
-  std::string uses;
-  for (const std::string& name : names_used(stage)) uses += (uses.empty() ? "on " : ", ") + name;
-  if (!uses.empty()) out.push_back(uses);
-  return out;
-}
 
 /// One line of a channel between two rows of boxes, with the columns where it leaves and arrives.
 struct Wire {
@@ -66,6 +39,7 @@ class Drawing {
     for (std::size_t row = 0; row < layout_.rows.size(); ++row) y = channel(row, boxes(row, y));
     back_edges();
     std::string out = canvas_.str();
+    for (const CallPlan& call : plan_.calls) notes_.push_back(call.name);
     for (const std::string& note : notes_) out += note + "\n";
     return out;
   }
@@ -84,42 +58,11 @@ class Drawing {
     return out;
   }
 
-  std::string gate_text() const {
-    const GatePlan& gate = *plan_.gate;
-    return fmt::format("gate: at most {} groups of {} in flight", gate.groups_in_flight_max,
-                       gate.group_size);
-  }
-
-  /// The stage sends some messages one way and others another: the port says which.
-  bool parts_samples(const EdgePlan& edge) const {
-    for (const EdgePlan* other : plan_.edges_out_of(edge.from.stage)) {
-      if (other->delivery == Delivery::Queue && other->from.port != edge.from.port) return true;
-    }
-    return false;
-  }
+  std::string gate_text() const { return "gate: " + gate_note(plan_); }
 
   std::string label_of(const EdgePlan& edge) const {
-    if (edge.delivery == Delivery::Latest) return std::string(name_of(edge.type));
-    std::vector<std::string> parts;
-    const Contract& from = *plan_.stages[edge.from.stage].contract;
-    if (from.default_output(Delivery::Queue)->name != edge.from.port || parts_samples(edge)) {
-      parts.push_back(edge.from.port);
-    }
-    if (edge.type == MessageType::Prompt) parts.push_back("prompts");
-    if (edge.converts == Conversion::AssembleGroups && plan_.gate) {
-      parts.push_back(fmt::format("groups of {}", plan_.gate->group_size));
-    }
-    if (edge.converts == Conversion::SplitGroups) parts.push_back("split into samples");
-    if (edge.max_staleness && *edge.max_staleness > 0) {
-      parts.push_back(fmt::format("at most {} step{} old", *edge.max_staleness,
-                                  *edge.max_staleness == 1 ? "" : "s"));
-    }
-    if (!edge.accounted) parts.push_back("observes");
-    if (edge.capacity_items_origin.from != Origin::From::Default) {
-      parts.push_back(fmt::format("room for {} {}s", edge.capacity_items, name_of(edge.type)));
-    }
     std::string out;
-    for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
+    for (const std::string& part : edge_notes(plan_, edge)) out += (out.empty() ? "" : ", ") + part;
     return out;
   }
 
@@ -252,9 +195,7 @@ class Drawing {
   }
 
   bool enters_gate(const Wire& wire) const {
-    const EdgePlan& edge = plan_.edges[wire.line->edge];
-    return plan_.gate && wire.line->last && edge.to.stage == plan_.gate->stage &&
-           edge.delivery == Delivery::Queue;
+    return wire.line->last && graphs::enters_gate(plan_, plan_.edges[wire.line->edge]);
   }
 
   void finish(const Wire& wire, int first_track, int label_row, int gate_row, int end) {

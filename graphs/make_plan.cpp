@@ -1,4 +1,6 @@
 // From a draft without errors to the plan, and the plan's hash.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "graphs/draft.hpp"
@@ -122,7 +124,12 @@ void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Pl
     }
     out.when_full = edge.when_full;
     out.accounted = edge.accounted;
-    if (edge.join) out.join = joins[*edge.join];
+    if (edge.join) {
+      const auto& branches = draft.joins[*edge.join].branches;
+      const auto branch = std::find(branches.begin(), branches.end(), out.index);
+      out.join =
+          BranchRef{joins[*edge.join], static_cast<std::uint32_t>(branch - branches.begin())};
+    }
     if (edge.fork) out.fork = joins[*edge.fork];
     out.converts = conversion_of(edge);
     out.capacity_items_origin = edge.capacity_items_origin;
@@ -137,7 +144,7 @@ void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Pl
     JoinPlan out;
     out.index = joins[i];
     out.entries = join.entries;
-    out.branches = join.branches;
+    for (const std::uint32_t edge : join.branches) out.branches.push_back({edge});
     out.entrance = plan.edges[join.entries.front()].from;
     out.to = plan.edges[join.branches.front()].to;
     plan.joins.push_back(std::move(out));
@@ -178,7 +185,7 @@ std::string canonical_text(const Plan& plan) {
                        edge.to.stage, edge.to.port, edge.capacity_items, edge.capacity_bytes,
                        edge.max_staleness ? std::to_string(*edge.max_staleness) : "-",
                        edge.when_full == WhenFull::Block, edge.accounted,
-                       edge.join ? std::to_string(*edge.join) : "-",
+                       edge.join ? std::to_string(edge.join->join) : "-",
                        edge.fork ? std::to_string(*edge.fork) : "-");
   }
   if (plan.gate) {

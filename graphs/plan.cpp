@@ -16,6 +16,17 @@ auto* find_named(Items& items, std::string_view name) {
 
 }  // namespace
 
+bool TaskSet::contains(std::string_view task) const {
+  return std::binary_search(names.begin(), names.end(), task) != all_but;
+}
+
+std::string TaskSet::text() const {
+  if (all_but) return "else";
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : " | ") + name;
+  return out;
+}
+
 const Value& StagePlan::option(std::string_view option_name) const {
   const auto found = options.find(option_name);
   TROUPE_ASSERT(found != options.end(),
@@ -56,6 +67,39 @@ std::vector<const EdgePlan*> Plan::edges_out_of(std::uint32_t stage) const {
   for (const EdgePlan& edge : edges) {
     if (edge.from.stage == stage) out.push_back(&edge);
   }
+  return out;
+}
+
+std::vector<const CallPlan*> Plan::calls_from(std::uint32_t stage) const {
+  std::vector<const CallPlan*> out;
+  for (const CallPlan& call : calls) {
+    if (call.from.stage == stage) out.push_back(&call);
+  }
+  return out;
+}
+
+std::vector<const CallPlan*> Plan::calls_to(std::uint32_t stage) const {
+  std::vector<const CallPlan*> out;
+  for (const CallPlan& call : calls) {
+    if (call.to.stage == stage) out.push_back(&call);
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> Plan::callees_of(std::uint32_t stage) const {
+  std::vector<std::uint32_t> out, open{stage};
+  std::vector<bool> seen(stages.size());
+  while (!open.empty()) {
+    const std::uint32_t caller = open.back();
+    open.pop_back();
+    for (const CallPlan* call : calls_from(caller)) {
+      if (seen[call->to.stage]) continue;
+      seen[call->to.stage] = true;
+      out.push_back(call->to.stage);
+      open.push_back(call->to.stage);
+    }
+  }
+  std::sort(out.begin(), out.end());
   return out;
 }
 

@@ -71,9 +71,13 @@ std::string edge_text(const EdgePlan& edge) {
 
 std::string join_text(const Plan& plan, const JoinPlan& join) {
   std::string branches;
-  for (const std::uint32_t edge : join.branches) {
+  for (const auto& branch : join.branches) {
     if (!branches.empty()) branches += " & ";
-    branches += plan.stages[plan.edges[edge].from.stage].name;
+    std::string sources;
+    for (const std::uint32_t edge : branch) {
+      sources += (sources.empty() ? "" : " or ") + plan.stages[plan.edges[edge].from.stage].name;
+    }
+    branches += sources;
   }
   return fmt::format("  {} -> ... ({}) -> {}: joined by sample\n",
                      plan.stages[join.entrance.stage].name, branches,
@@ -169,7 +173,7 @@ Json edge_json(const Plan& plan, const EdgePlan& edge) {
                            : edge.converts == Conversion::SplitGroups  ? "split_groups"
                                                                        : "none"}};
   if (edge.max_staleness) out["max_staleness"] = *edge.max_staleness;
-  if (edge.join) out["join"] = *edge.join;
+  if (edge.join) out["join"] = {{"join", edge.join->join}, {"branch", edge.join->branch}};
   if (edge.fork) out["fork"] = *edge.fork;
   return out;
 }
@@ -252,7 +256,7 @@ std::string plan_json(const Plan& plan) {
                                  {"options", options_json(stage.options)}};
   }
   out["flow"] = plan.flow;
-  out["edges"] = out["joins"] = Json::array();
+  out["edges"] = out["joins"] = out["calls"] = Json::array();
   for (const EdgePlan& edge : plan.edges) out["edges"].push_back(edge_json(plan, edge));
   for (const JoinPlan& join : plan.joins) {
     out["joins"].push_back({{"entrance", port_json(plan, join.entrance)},
@@ -266,6 +270,13 @@ std::string plan_json(const Plan& plan) {
     for (const MixShare& share : mix.shares)
       shares[plan.stages[plan.edges[share.edge].from.stage].name] = share.share;
     out["mixes"].push_back({{"to", port_json(plan, mix.to)}, {"shares", shares}});
+  }
+  for (const CallPlan& call : plan.calls) {
+    out["calls"].push_back({{"name", call.name},
+                            {"from", port_json(plan, call.from)},
+                            {"to", port_json(plan, call.to)},
+                            {"concurrency", call.concurrency},
+                            {"deadline", duration_text(call.deadline)}});
   }
   if (plan.gate) {
     out["gate"] = {{"before", plan.stages[plan.gate->stage].name},

@@ -1,9 +1,11 @@
-// `troupe kinds`: contracts for people.
+// `troupe kinds` and `troupe reference`: contracts for people.
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 
 #include "graphs/display.hpp"
+#include "graphs/draft.hpp"
 #include "graphs/print.hpp"
 
 namespace troupe::graphs {
@@ -78,7 +80,99 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
+/// A cell of a Markdown table.
+std::string cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|' || c == '<' || c == '*') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+std::string code(std::string_view text) {
+  // A | ends a cell also inside of backticks.
+  std::string out = "`";
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out + "`";
+}
+
+std::string options_table(const std::vector<OptionSpec>& options) {
+  std::string out = "| option | type | default | allowed | meaning |\n|---|---|---|---|---|\n";
+  for (const OptionSpec& spec : options) {
+    std::string allowed;
+    if (spec.choices.empty()) {
+      allowed = limits_text(spec);
+    } else {
+      for (const std::string& choice : spec.choices) {
+        allowed += (allowed.empty() ? "" : ", ") + code(choice);
+      }
+    }
+    out += fmt::format("| `{}` | {} | {} | {} | {} |\n", spec.name, type_text(spec),
+                       spec.required        ? "required"
+                       : spec.default_value ? code(spec.default_value->text())
+                                            : "",
+                       allowed, cell(spec.doc));
+  }
+  return out;
+}
+
+std::string kind_section(const Contract& contract) {
+  std::string doc = cell(contract.doc);
+  if (!doc.empty()) doc.front() = static_cast<char>(std::toupper(doc.front()));
+  if (!doc.ends_with('?')) doc += '.';
+  std::string out = fmt::format("\n### {}\n\n{}\n\n", contract.kind, doc);
+  for (const auto* ports : {&contract.inputs, &contract.outputs}) {
+    for (const PortSpec& port : *ports) {
+      const bool weights = port.type == MessageType::Weights;
+      out += fmt::format(
+          "- {} `{}`: {}\n", ports == &contract.inputs ? "input" : "output", port.name,
+          port.delivery == Delivery::Queue
+              ? fmt::format("a queue of {}s (`->`)", name_of(port.type))
+              : fmt::format("the latest {}{} (`~>`)", name_of(port.type), weights ? "" : "s"));
+    }
+  }
+  if (contract.admits) out += "- the admission gate stands before it\n";
+  if (contract.judges) out += "- a scorer may weigh its verdict, under the stage's name\n";
+  if (contract.accounts_groups) out += "- works on whole groups\n";
+  if (!contract.options.empty()) out += "\n" + options_table(contract.options);
+  return out;
+}
+
 }  // namespace
+
+std::string print_reference(const Kinds& kinds,
+                            const std::map<std::string, std::string>& examples) {
+  std::string out =
+      "# Reference of kinds, options and codes\n\n"
+      "What `troupe kinds KIND` and `troupe explain CODE` print, on one page. Written by\n"
+      "`troupe reference` from what the program itself checks graphs with.\n\n"
+      "## Sections\n\n### [run]\n\n" +
+      options_table(run_options()) + "\n### [model.NAME]\n\n" + options_table(model_options());
+  out += "\n## Kinds of stages\n\n| kind | what it does |\n|---|---|\n";
+  for (const Contract& contract : kinds.all()) {
+    std::string anchor;
+    for (const char c : contract.kind) {
+      if (c != '.') anchor += c;  // as GitHub makes them
+    }
+    out += fmt::format("| [{}](#{}) | {} |\n", contract.kind, anchor, cell(contract.doc));
+  }
+  for (const Contract& contract : kinds.all()) out += kind_section(contract);
+  out += "\n## Codes\n\nE: an error, the graph does not run. W: a warning.\n";
+  for (const std::string_view code : all_codes()) {
+    const std::string text = explain(code);
+    const std::size_t title_end = text.find('\n');
+    out += fmt::format("\n### {}\n{}", text.substr(0, title_end), text.substr(title_end + 1));
+    const auto example = examples.find(std::string(code));
+    if (example != examples.end()) {
+      out += fmt::format("\nFor example:\n\n```\n{}\n```\n", example->second);
+    }
+  }
+  return out;
+}
 
 std::string print_kinds(const Kinds& kinds) {
   std::vector<std::vector<std::string>> rows;

@@ -18,6 +18,8 @@ int plan(const GraphArguments& arguments);
 int draw(const GraphArguments& arguments, const std::string& format);
 int kinds(const std::string& kind, bool json);
 int explain(const std::string& code);
+/// `examples`: a folder with outputs of `troupe check`; empty: no examples.
+int reference(const std::string& examples);
 int run(const GraphArguments& arguments, bool quiet);
 int resume(const std::string& run, const std::vector<std::string>& sets, bool quiet);
 int status(const std::string& run, bool json);

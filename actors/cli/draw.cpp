@@ -9,7 +9,9 @@ namespace troupe::cli {
 int draw(const GraphArguments& arguments, const std::string& format) {
   const auto made = load(arguments, false).plan;
   if (!made) return kConfiguration;
-  std::cout << (format == "dot" ? graphs::draw_dot(*made) : graphs::draw_text(*made));
+  std::cout << (format == "dot"       ? graphs::draw_dot(*made)
+                : format == "mermaid" ? graphs::draw_mermaid(*made)
+                                      : graphs::draw_text(*made));
   return kDone;
 }
 

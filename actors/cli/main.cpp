@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", kVersion);
   app.footer("Exit: 0 done, 1 the run failed, 2 usage, 78 configuration, 130 interrupted.");
   GraphArguments graph;
-  std::string name, format = "text", model, kind;
+  std::string name, format = "text", model, kind, examples;
   std::vector<std::string> sets;
   bool quiet = false, now = false, json = false;
   int result = kDone;
@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   command->callback([&] { result = plan(graph); });
 
   command = graph_command(app, "draw", "the flow as a picture", graph);
-  command->add_option("--format", format, "text or dot")->check(CLI::IsMember({"text", "dot"}));
+  command->add_option("--format", format, "text, dot or mermaid")
+      ->check(CLI::IsMember({"text", "dot", "mermaid"}));
   command->callback([&] { result = draw(graph, format); });
 
   command = app.add_subcommand("kinds", "the kinds of stages, their ports and options");
@@ -58,6 +59,12 @@ int main(int argc, char** argv) {
   command = app.add_subcommand("explain", "what an error code means");
   command->add_option("CODE", kind, "such as E0107")->required();
   command->callback([&] { result = explain(kind); });
+
+  command = app.add_subcommand("reference", "all kinds, options and codes as a Markdown page");
+  command->add_option(
+      "--examples", examples,
+      "a folder of outputs of `troupe check` (*.txt): messages to show as examples");
+  command->callback([&] { result = reference(examples); });
 
   command = graph_command(app, "run", "run a graph to its end", graph);
   command->add_flag("--quiet", quiet, "no progress, only the summary");

@@ -1,9 +1,14 @@
 #include "actors/runtime/coordinator.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::runtime {
 namespace {
+
+// What became of a sample is durable at most 100 ms later: half of that is for the commit itself,
+// and for whatever else this thread is doing when it is due.
+constexpr auto kCommitEvery = std::chrono::milliseconds(50);
 
 Admission::Rules rules_of(const graphs::Plan& plan, std::uint32_t first_step) {
   Admission::Rules rules;
@@ -50,9 +55,11 @@ void Coordinator::begin() {
   host_.post_after(options_.stall_timeout / 4, kCoordinator, Tick{});
 }
 
-void Coordinator::handle(Event event) {
-  if (over_) return;
-  std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
+void Coordinator::handle(std::span<Event> events) {
+  for (Event& event : events) {
+    if (over_) return;
+    std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
+  }
 }
 
 template <class Other>
@@ -76,6 +83,7 @@ void Coordinator::admit_waiting() {
     group.version = version;
     auto kept = recorder_.admitted(ask.group, number, version, plan_.gate->group_size);
     if (!kept.ok()) return check(kept.error());
+    commit_soon();
     for (std::uint32_t i = 0; i < plan_.gate->group_size; ++i)
       group.open.insert({ask.group, static_cast<std::uint16_t>(i), 0});
     for (const std::uint16_t sibling : *kept) group.open.erase({ask.group, sibling, 0});
@@ -115,6 +123,7 @@ void Coordinator::settle_dead(const SampleId& sample) {
     SampleId again = sample;
     ++again.attempt;
     check(recorder_.refilled(*dead.ended, again));
+    commit_soon();
   }
   resolve(sample.prompt);
 }
@@ -144,6 +153,7 @@ void Coordinator::end_sample(const EndedSample& sample, std::uint32_t step) {
   const bool was_open = it->second.open.erase(sample.sample) == 1;
   TROUPE_ASSERT(was_open, "a sample ended twice: " + to_string(sample.sample));
   check(recorder_.ended(sample, step));
+  commit_soon();
 }
 
 void Coordinator::resolve(const GroupId& id) {
@@ -267,6 +277,11 @@ void Coordinator::on(Tick&&) {
   host_.post_after(options_.describe_timeout, kCoordinator, DescriptionsDue{});
 }
 
+void Coordinator::on(CommitDue&&) {
+  commit_due_ = false;
+  check(recorder_.commit());
+}
+
 void Coordinator::on(Description&& event) { descriptions_[event.stage] = std::move(event); }
 
 void Coordinator::on(DescriptionsDue&&) {
@@ -292,6 +307,11 @@ void Coordinator::on(DescriptionsDue&&) {
 void Coordinator::check(Result<void> recorded) {
   if (recorded.ok() || over_) return;
   fail("the run directory cannot be written: " + recorded.error().message, recorded.error().help);
+}
+
+void Coordinator::commit_soon() {
+  if (std::exchange(commit_due_, true)) return;
+  host_.post_after(kCommitEvery, kCoordinator, CommitDue{});
 }
 
 void Coordinator::fail(std::string reason, std::string help) {

@@ -42,7 +42,7 @@ class Coordinator final : public Actor {
 
   /// Starts every stage of the flow. Called once, by the host.
   void begin();
-  void handle(Event event) override;
+  void handle(std::span<Event> events) override;
 
  private:
   struct GroupState {
@@ -67,6 +67,7 @@ class Coordinator final : public Actor {
   void on(Description&& event);
   void on(StopRun&& event);
   void on(Tick&&);
+  void on(CommitDue&&);
   void on(RestartDue&& event);
   void on(DescriptionsDue&&);
   template <class Other>
@@ -86,6 +87,7 @@ class Coordinator final : public Actor {
   void end_sample(const EndedSample& sample, std::uint32_t step);
   void resolve(const GroupId& group);
   void check(Result<void> recorded);
+  void commit_soon();
   void fail(std::string reason, std::string help);
   void finish();
   const std::string& name_of_stage(Address stage) const { return plan_.stages[stage].name; }
@@ -108,6 +110,7 @@ class Coordinator final : public Actor {
   std::unordered_map<GroupId, GroupState> groups_;
   std::unordered_map<SampleId, Dead> dead_;
   bool draining_ = false, over_ = false;
+  bool commit_due_ = false;  // a CommitDue is on its way
   std::optional<std::string> stop_reason_;
   TimePoint progress_at_{};
   bool describing_ = false;

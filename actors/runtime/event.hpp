@@ -4,6 +4,7 @@
 #include <any>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -144,7 +145,8 @@ struct Description {
 struct StopRun {
   std::string reason;
 };
-struct Tick {};  // watchdog
+struct Tick {};       // watchdog
+struct CommitDue {};  // what was recorded a while ago is made durable
 struct RestartDue {
   Address stage;
 };
@@ -154,18 +156,22 @@ using Event = std::variant<Deliver, Grant, NoMore, WorkDone, TimerFired, Start, 
                            CloseSlot, ReleasePrompt, TakeBatch, SaveInto, Drain, Restart, Describe,
                            AskAdmission, SlotMissing, Assembled, GroupReady, Ended, StepTaken,
                            Measured, WantCheckpoint, Saved, StageFailed, Finished, Description,
-                           StopRun, Tick, RestartDue, DescriptionsDue>;
+                           StopRun, Tick, CommitDue, RestartDue, DescriptionsDue>;
 
-/// Whoever has an address. A host calls `handle` for one event at a time, never concurrently.
+/// Whoever has an address. A host calls `handle` for the events that have come, in order, one call
+/// at a time, never concurrently. Handling several at once is worth it: what they cause is done and
+/// told once.
 class Actor {
  public:
   virtual ~Actor() = default;
-  virtual void handle(Event event) = 0;
+  /// The events may be moved from.
+  virtual void handle(std::span<Event> events) = 0;
 };
 
 /// What actors may ask of the host that runs them. `post` and `post_after` are thread-safe (engines
 /// post completions from their own threads) and never block. Events from one sender to one receiver
-/// arrive in order; `post_after` after at least that long.
+/// arrive in order; `post_after` after at least that long. What an actor posts while it handles
+/// events may leave when it has handled them all.
 class Host {
  public:
   virtual ~Host() = default;

@@ -22,11 +22,8 @@ Inlet::Inlet(const graphs::Plan& plan, std::uint32_t stage, std::uint32_t port, 
     if (edge.delivery != graphs::Delivery::Queue) continue;
     Branch branch{edge.index, edge.name, EdgeQueue(edge.capacity_items), edge.converts, {}, false};
     if (edge.join) {
-      const auto& branches = plan.joins[*edge.join].branches;
-      if (!join_) join_.emplace(branches.size());
-      branch.join_branch = static_cast<std::size_t>(
-          std::find(branches.begin(), branches.end(), edge.index) - branches.begin());
-      TROUPE_ASSERT(*branch.join_branch < branches.size(), "an edge is not in its own join");
+      if (!join_) join_.emplace(plan.joins[edge.join->join].branches.size());
+      branch.join_branch = edge.join->branch;
     }
     if (edge.converts == graphs::Conversion::AssembleGroups && !assembler_) {
       const std::uint32_t size = plan.gate ? plan.gate->group_size : 1;

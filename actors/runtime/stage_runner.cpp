@@ -104,7 +104,13 @@ StageRunner::StageRunner(const StageContext& context, StageFactory factory,
   const graphs::Contract& contract = *context.stage->contract;
   Inlet::Effects effects;
   effects.grant = [this](EdgeIndex edge, std::uint64_t items, std::uint64_t bytes) {
-    host_.post(self_, context_.plan->edges[edge].from.stage, Grant{edge, items, bytes});
+    for (Grant& grant : grants_) {
+      if (grant.edge != edge) continue;
+      grant.items += items;
+      grant.bytes += bytes;
+      return;
+    }
+    grants_.push_back({edge, items, bytes});
   };
   effects.slot_missing = [this](const SampleId& sample, End end) {
     tell(SlotMissing{self_, sample, end});
@@ -136,10 +142,19 @@ StageRunner::StageRunner(const StageContext& context, StageFactory factory,
 
 StageRunner::~StageRunner() = default;
 
-void StageRunner::handle(Event event) {
-  if (finished_ && !std::holds_alternative<Describe>(event)) return;
-  std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
-  pump();
+void StageRunner::handle(std::span<Event> events) {
+  for (Event& event : events) {
+    if (finished_ && !std::holds_alternative<Describe>(event)) continue;
+    std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
+  }
+  if (!finished_) pump();
+  tell_grants();
+}
+
+void StageRunner::tell_grants() {
+  for (const Grant& grant : grants_)
+    host_.post(self_, context_.plan->edges[grant.edge].from.stage, grant);
+  grants_.clear();
 }
 
 template <class Other>

@@ -25,7 +25,7 @@ class StageRunner final : public Actor {
               Host& host);
   ~StageRunner() override;
 
-  void handle(Event event) override;
+  void handle(std::span<Event> events) override;
 
  private:
   class Out;
@@ -85,6 +85,7 @@ class StageRunner final : public Actor {
   void pass_tombstone(Envelope tombstone);
   bool blocked() const;
   void flush();
+  void tell_grants();
   void check_end();
   bool weights_reached(Version version) const;
 
@@ -115,6 +116,7 @@ class StageRunner final : public Actor {
   };
   std::vector<LatestIn> latest_;
   std::map<std::uint32_t, std::vector<OutEdge>> outs_;  // by output port
+  std::vector<Grant> grants_;                           // to be told, one for each edge
 
   std::map<Key, InHand> in_hand_;
   std::unordered_map<Ticket, std::uint32_t> tickets_;  // results still to come

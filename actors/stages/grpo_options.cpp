@@ -21,6 +21,7 @@ graphs::Contract grpo_contract() {
       .out_latest("weights", graphs::MessageType::Weights)
       .accounts_groups()
       .learns()
+      .keeps_state()
       .uses_model("the model it trains")
       .option("prompts_per_step", OptionType::Integer, 16,
               "groups that one optimizer step consumes")

@@ -25,6 +25,7 @@ void KindRegistry::add_verifier(graphs::ContractBuilder builder, VerifierMaker m
   builder.in("samples", MessageType::Sample)
       .out("samples", MessageType::Sample)
       .judges()
+      .swappable()
       .option("workers", OptionType::Integer, 2, "samples judged at once")
       .range(1, 1024)
       .option("timeout", OptionType::Duration, "10s", "for one sample, then the verdict is timeout")
@@ -47,6 +48,7 @@ graphs::ContractBuilder dataset_contract(const char* kind, const char* doc) {
   return contract(kind)
       .doc(doc)
       .out("prompts", MessageType::Prompt)
+      .keeps_state()
       .option("task", OptionType::String, "math", "what routes choose by")
       .option("template", OptionType::String, "chatml", "how a question becomes tokens")
       .choices({"chatml", "r1-zero", "none"})
@@ -188,6 +190,7 @@ void register_kinds(KindRegistry& kinds) {
           .doc("reward = sum of weight x score; a component without a score takes the reward away")
           .in("samples", MessageType::Sample)
           .out("samples", MessageType::Sample)
+          .swappable()
           .option("weights", OptionType::StageWeights, "{ verifier = weight, ... }")
           .required()
           .list("optional", OptionType::String, List{}, "components that may be missing"),
@@ -200,6 +203,7 @@ void register_kinds(KindRegistry& kinds) {
           .in("groups", MessageType::Group)
           .out("groups", MessageType::Group)
           .accounts_groups()
+          .swappable()
           .option("drop_equal", OptionType::Bool, true, "drop groups whose rewards are all equal")
           .option("mean_min", OptionType::Real, "drop groups with a lower mean reward")
           .option("mean_max", OptionType::Real, "drop groups with a higher mean reward"),

@@ -10,7 +10,8 @@ ROOT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.getcwd()
 SKIP = {".git", ".deps", "models", "runs", "data"}
 # The program, when it is built; its commands are then what it says itself.
 PROGRAM = sys.argv[2] if len(sys.argv) > 2 else ""
-COMMANDS = {"check", "plan", "draw", "kinds", "explain", "run", "resume", "status", "eval", "stop"}
+COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "run", "resume", "status",
+            "eval", "stop"}
 sys.argv = sys.argv[:1]
 
 
@@ -92,6 +93,21 @@ class Pages(unittest.TestCase):
                 self.assertEqual(ran.stdout, shown, f"{page}: troupe {command}; to paste it anew: "
                                  f"TROUPE_UPDATE_PAGES=1 python3 {__file__} {ROOT} {PROGRAM}")
         self.assertGreater(count, 1)
+
+    def test_the_reference_is_what_the_program_says_of_itself(self):
+        if not PROGRAM:
+            self.skipTest("no program was named")
+        path = os.path.join(ROOT, "docs", "reference.md")
+        ran = subprocess.run([PROGRAM, "reference", "--examples", "tests/golden/graphs"], text=True,
+                             cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+        if os.environ.get("TROUPE_UPDATE_PAGES"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(ran)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), ran, "docs/reference.md is not current; to write it anew:"
+                             f" TROUPE_UPDATE_PAGES=1 python3 {__file__} {ROOT} {PROGRAM}")
+        # Every code has a message that a person would see (the tests of graphs see to most).
+        self.assertGreater(ran.count("\nFor example:\n"), 40)
 
     def test_every_page_of_docs_can_be_reached_from_the_index(self):
         with open(os.path.join(ROOT, "docs", "index.md"), encoding="utf-8") as file:

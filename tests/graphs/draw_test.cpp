@@ -59,3 +59,18 @@ TEST_CASE("kinds_are_listed_and_explained_from_their_contracts") {
   }
   CHECK(kinds_json(kinds).find("\"group_size\"") != std::string::npos);
 }
+
+TEST_CASE("names_mean_nothing_to_mermaid") {
+  Kinds kinds = test_kinds();
+  const LoadResult result = load_graph_text(
+      "format = 1\n[stage.end]\nkind = \"samples\"\n[stage.__init__]\nkind = \"sink.jsonl\"\n"
+      "path = \"x\"\n[graph]\nflow = [\"end -> __init__\"]\n",
+      "odd.toml", {}, kinds);
+  INFO(result.rendered(false));
+  REQUIRE(result.ok());
+  const std::string drawn = draw_mermaid(*result.plan);
+  CHECK(drawn.find("s0[\"end<br/>samples\"]") != std::string::npos);
+  // Markdown would make __init__ bold.
+  CHECK(drawn.find("[\"#95;#95;init#95;#95;<br/>") != std::string::npos);
+  CHECK(drawn.find("  s0 --> s1\n") != std::string::npos);
+}

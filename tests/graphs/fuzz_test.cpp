@@ -134,15 +134,17 @@ void check_promises(const Plan& plan) {
     REQUIRE(edge.capacity_bytes >= 1);
     if (edge.converts == Conversion::AssembleGroups) REQUIRE(edge.capacity_items >= group);
     if (edge.when_full == WhenFull::DropOldest) REQUIRE_FALSE(edge.accounted);
-    if (edge.join) REQUIRE(*edge.join < plan.joins.size());
+    if (edge.join) REQUIRE(edge.join->join < plan.joins.size());
     if (edge.fork) REQUIRE(*edge.fork < plan.joins.size());
   }
   for (const JoinPlan& join : plan.joins) {
     REQUIRE(join.branches.size() >= 2);
     REQUIRE_FALSE(join.entries.empty());
-    for (const std::uint32_t edge : join.branches) {
-      REQUIRE(plan.edges[edge].join == join.index);
-      REQUIRE(plan.edges[edge].to == join.to);
+    for (std::uint32_t branch = 0; branch < join.branches.size(); ++branch) {
+      for (const std::uint32_t edge : join.branches[branch]) {
+        REQUIRE(plan.edges[edge].join == BranchRef{join.index, branch});
+        REQUIRE(plan.edges[edge].to == join.to);
+      }
     }
     for (const std::uint32_t edge : join.entries) REQUIRE(plan.edges[edge].from == join.entrance);
   }

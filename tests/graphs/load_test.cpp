@@ -37,7 +37,7 @@ TEST_CASE("the_quickstart_graph_becomes_a_plan_with_joins_and_a_gate") {
   CHECK(join.entries.size() == 2);
   CHECK(join.branches.size() == 2);
   CHECK(plan.edge("generate -> check_math").fork == join.index);
-  CHECK(plan.edge("check_math -> reward").join == join.index);
+  CHECK(plan.edge("check_math -> reward").join == BranchRef{join.index, 0});
   // Both branches are one sample, so both are accounted.
   CHECK(plan.edge("generate -> check_math").accounted);
   CHECK(plan.edge("generate -> check_finished").accounted);

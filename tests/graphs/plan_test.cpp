@@ -30,8 +30,8 @@ TEST_CASE("branches_inside_branches_make_two_joins_with_one_entrance") {
   const Loaded loaded("nested");
   const Plan& plan = loaded.plan();
   REQUIRE(plan.joins.size() == 2);
-  const JoinPlan& inner = plan.joins[*plan.edge("a -> inner").join];
-  const JoinPlan& outer = plan.joins[*plan.edge("c -> outer").join];
+  const JoinPlan& inner = plan.joins[plan.edge("a -> inner").join->join];
+  const JoinPlan& outer = plan.joins[plan.edge("c -> outer").join->join];
   CHECK(inner.index != outer.index);
   CHECK(loaded.stage(inner.entrance.stage) == "generate");
   CHECK(loaded.stage(outer.entrance.stage) == "generate");
@@ -40,7 +40,7 @@ TEST_CASE("branches_inside_branches_make_two_joins_with_one_entrance") {
   CHECK(outer.entries.size() == 3);
   CHECK(plan.edge("generate -> a").fork == inner.index);
   CHECK(plan.edge("generate -> d").fork == outer.index);
-  CHECK(plan.edge("d -> outer").join == outer.index);
+  CHECK(plan.edge("d -> outer").join == BranchRef{outer.index, 1});
   CHECK_FALSE(plan.edge("inner -> c").join.has_value());
   for (const EdgePlan& edge : plan.edges) CHECK(edge.accounted);
 }

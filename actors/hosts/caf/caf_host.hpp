@@ -1,8 +1,9 @@
 #pragma once
 // CafHost: runs a graph on threads, on the C++ Actor Framework. Every actor of the run becomes one
-// CAF actor that hands its events on; CAF never sees anything but boxed events. This file and its
-// source are the only ones that know CAF. Engines may post from any thread until stop() returns;
-// after that events are dropped, so that stages and their engines can be destroyed in peace.
+// CAF actor with an inbox of its own; a CAF message only says that there is something in it, so
+// many events cost one. This file and its source are the only ones that know CAF. Engines may post
+// from any thread until stop() returns; after that events are dropped, so that stages and their
+// engines can be destroyed in peace.
 #include <memory>
 
 #include "actors/hosts/caf/real_clock.hpp"

@@ -8,15 +8,32 @@ namespace troupe::hosts {
 
 SimulatedHost::SimulatedHost(const Options& options) : options_(options), rng_(options.seed, 77) {}
 
-void SimulatedHost::push(TimePoint at, std::function<void()> action) {
-  heap_.push_back(Item{at, next_number_++, std::move(action)});
+void SimulatedHost::push(Item item) {
+  item.number = next_number_++;
+  heap_.push_back(std::move(item));
   std::push_heap(heap_.begin(), heap_.end(), Later{});
 }
 
-void SimulatedHost::deliver(runtime::Address to, runtime::Event& event) {
-  const auto it = actors_.find(to);
+SimulatedHost::Item SimulatedHost::pop() {
+  std::pop_heap(heap_.begin(), heap_.end(), Later{});
+  Item item = std::move(heap_.back());
+  heap_.pop_back();
+  TROUPE_ASSERT(item.at >= clock_.now_, "virtual time ran backwards");
+  clock_.now_ = item.at;
+  ++handled_;
+  return item;
+}
+
+void SimulatedHost::deliver(Item first) {
+  const auto it = actors_.find(first.to);
   TROUPE_ASSERT(it != actors_.end(), "an event was sent to nobody");
-  it->second->handle(std::move(event));
+  std::vector<runtime::Event> events;
+  events.push_back(std::move(*first.event));
+  const auto next_is_for_it_too = [&] {
+    return !heap_.empty() && heap_.front().event && heap_.front().to == first.to;
+  };
+  while (next_is_for_it_too() && rng_.below(2) == 0) events.push_back(std::move(*pop().event));
+  it->second->handle(events);
 }
 
 void SimulatedHost::post(runtime::Address from, runtime::Address to, runtime::Event event) {
@@ -24,30 +41,24 @@ void SimulatedHost::post(runtime::Address from, runtime::Address to, runtime::Ev
       Duration(rng_.below(static_cast<std::uint64_t>(options_.latency_max.count()) + 1));
   TimePoint& last = last_[{from, to}];
   last = std::max(last, clock_.now() + latency);
-  push(last, [this, to, held = std::make_shared<runtime::Event>(std::move(event))] {
-    deliver(to, *held);
-  });
+  push({last, 0, {}, to, std::make_shared<runtime::Event>(std::move(event))});
 }
 
 void SimulatedHost::post_after(Duration delay, runtime::Address to, runtime::Event event) {
-  push(clock_.now() + delay, [this, to, held = std::make_shared<runtime::Event>(std::move(event))] {
-    deliver(to, *held);
-  });
+  push({clock_.now() + delay, 0, {}, to, std::make_shared<runtime::Event>(std::move(event))});
 }
 
 void SimulatedHost::after(Duration delay, std::function<void()> action) {
-  push(clock_.now() + delay, std::move(action));
+  push({clock_.now() + delay, 0, std::move(action), 0, nullptr});
 }
 
 bool SimulatedHost::step() {
   if (heap_.empty()) return false;
-  std::pop_heap(heap_.begin(), heap_.end(), Later{});
-  Item item = std::move(heap_.back());
-  heap_.pop_back();
-  TROUPE_ASSERT(item.at >= clock_.now_, "virtual time ran backwards");
-  clock_.now_ = item.at;
-  ++handled_;
-  item.action();
+  Item item = pop();
+  if (item.event)
+    deliver(std::move(item));
+  else
+    item.action();
   return true;
 }
 

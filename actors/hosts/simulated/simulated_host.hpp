@@ -1,8 +1,9 @@
 #pragma once
 // SimulatedHost: runs a graph single-threaded in virtual time. One queue of events, ordered by
 // time; every event takes a random time on its way, but events of one sender to one receiver keep
-// their order, as every host promises. The same seed gives the same run. Whoever needs virtual time
-// (a simulated engine) uses `after`. Not thread-safe: there is one thread.
+// their order, as every host promises. Events that reach an actor one after another are sometimes
+// handled at once, as by a host that was busy. The same seed gives the same run. Whoever needs
+// virtual time (a simulated engine) uses `after`. Not thread-safe: there is one thread.
 #include <functional>
 #include <map>
 #include <queue>
@@ -30,7 +31,7 @@ class SimulatedHost final : public runtime::Host {
   /// Runs `action` after a virtual time.
   void after(Duration delay, std::function<void()> action);
 
-  /// Handles the next event; false: nothing is left.
+  /// Handles the next event, or the next few of one actor; false: nothing is left.
   bool step();
   /// Steps until `done()`, nothing is left, or `events_max` were handled. Returns whether done().
   bool run_until(const std::function<bool()>& done, std::uint64_t events_max);
@@ -48,14 +49,18 @@ class SimulatedHost final : public runtime::Host {
     TimePoint at;
     std::uint64_t number;  // ties go to the one that was posted first
     std::function<void()> action;
+    // Without an action: an event for an actor.
+    runtime::Address to = 0;
+    std::shared_ptr<runtime::Event> event;
   };
   struct Later {
     bool operator()(const Item& a, const Item& b) const {
       return a.at != b.at ? a.at > b.at : a.number > b.number;
     }
   };
-  void push(TimePoint at, std::function<void()> action);
-  void deliver(runtime::Address to, runtime::Event& event);
+  void push(Item item);
+  Item pop();
+  void deliver(Item first);
 
   Options options_;
   Rng rng_;
