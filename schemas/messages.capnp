@@ -45,6 +45,12 @@ struct Verdict {
   score @2 :Float64;    # meaningful when scored
   detail @3 :Text;
   attempts @4 :UInt16;  # how often it was tried
+  callees @5 :List(Callee);  # whom the judge asked, and in which version they answered
+}
+
+struct Callee {
+  stage @0 :Text;
+  version @1 :Version;  # of the weights behind the answer
 }
 
 struct RewardPart {
@@ -89,4 +95,21 @@ struct Tombstone {
   end @0 :End;
   reason @1 :Text;
   stage @2 :Text;
+}
+
+struct TextRequest {
+  # A call: generate one text. What is left out is as the service's own options say.
+  question @0 :Text;
+  template @1 :Text;    # how the question becomes tokens
+  system @2 :Text;      # empty: the template's own
+  maxNewTokens @3 :UInt32;
+  temperature @4 :Float64;
+  topP @5 :Float64;
+  seed @6 :UInt64;      # of the sampling; the same request has the same answer
+}
+
+struct TextAnswer {
+  text @0 :Text;
+  finish @1 :FinishReason;
+  tokens @2 :UInt32;    # how many were generated
 }

@@ -137,6 +137,10 @@ const char* name_of(MessageType type) {
       return "weights";
     case MessageType::Tombstone:
       return "tombstone";
+    case MessageType::Request:
+      return "request";
+    case MessageType::Answer:
+      return "answer";
   }
   return "unknown";
 }
@@ -184,6 +188,12 @@ Payload encode(const Sample& value) {
     verdicts[i].setScore(verdict.score);
     verdicts[i].setDetail(text_of(verdict.detail));
     verdicts[i].setAttempts(verdict.attempts);
+    if (verdict.callees.empty()) continue;
+    auto callees = verdicts[i].initCallees(static_cast<unsigned>(verdict.callees.size()));
+    for (unsigned j = 0; j < callees.size(); ++j) {
+      callees[j].setStage(text_of(verdict.callees[j].stage));
+      put(callees[j].initVersion(), verdict.callees[j].version);
+    }
   }
   root.setHasReward(value.reward.has_value());
   root.setReward(value.reward.value_or(0.0));
@@ -256,6 +266,12 @@ Result<Sample> decode_sample(const Payload& payload) {
           {get_text(verdict.getComponent(), "component"),
            checked_enum<Outcome>(static_cast<std::uint16_t>(verdict.getOutcome()), 4, "outcome"),
            verdict.getScore(), get_text(verdict.getDetail(), "detail"), verdict.getAttempts()});
+      const auto callees = verdict.getCallees();
+      checked_size(callees, kMaxCallees, "callees");
+      for (const auto& callee : callees) {
+        to.verdicts.back().callees.push_back(
+            {get_text(callee.getStage(), "stage"), get(callee.getVersion())});
+      }
     }
     if (from.getHasReward()) to.reward = from.getReward();
     const auto parts = from.getRewardParts();
@@ -300,10 +316,61 @@ Result<Tombstone> decode_tombstone(const Payload& payload) {
   });
 }
 
+Payload encode(const TextRequest& value) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::TextRequest>();
+  root.setQuestion(text_of(value.question));
+  root.setTemplate(text_of(value.prompt_template));
+  root.setSystem(text_of(value.system));
+  root.setMaxNewTokens(value.max_new_tokens);
+  root.setTemperature(value.temperature);
+  root.setTopP(value.top_p);
+  root.setSeed(value.seed);
+  return to_payload(builder);
+}
+
+Payload encode(const TextAnswer& value) {
+  capnp::MallocMessageBuilder builder;
+  auto root = builder.initRoot<wire::TextAnswer>();
+  root.setText(text_of(value.text));
+  root.setFinish(static_cast<wire::FinishReason>(value.finish));
+  root.setTokens(value.tokens);
+  return to_payload(builder);
+}
+
+Result<TextRequest> decode_text_request(const Payload& payload) {
+  return decode<wire::TextRequest>(payload, [](wire::TextRequest::Reader from) {
+    TextRequest to;
+    to.question = get_text(from.getQuestion(), "question");
+    to.prompt_template = get_text(from.getTemplate(), "template");
+    to.system = get_text(from.getSystem(), "system");
+    to.max_new_tokens = from.getMaxNewTokens();
+    if (to.max_new_tokens == 0 || to.max_new_tokens > kMaxTokens)
+      throw LimitExceeded{"maxNewTokens is out of range"};
+    to.temperature = from.getTemperature();
+    if (!(to.temperature >= 0.0 && to.temperature <= 100.0))
+      throw LimitExceeded{"temperature is out of range"};
+    to.top_p = from.getTopP();
+    if (!(to.top_p > 0.0 && to.top_p <= 1.0)) throw LimitExceeded{"topP is out of range"};
+    to.seed = from.getSeed();
+    return to;
+  });
+}
+
+Result<TextAnswer> decode_text_answer(const Payload& payload) {
+  return decode<wire::TextAnswer>(payload, [](wire::TextAnswer::Reader from) {
+    return TextAnswer{
+        get_text(from.getText(), "text"),
+        checked_enum<Finish>(static_cast<std::uint16_t>(from.getFinish()), 3, "finish"),
+        from.getTokens()};
+  });
+}
+
 Envelope envelope_of(const Prompt& value) {
   Envelope envelope;
   envelope.type = MessageType::Prompt;
   envelope.sample.prompt = value.id;
+  envelope.task = task_key(value.task);
   envelope.payload = encode(value);
   return envelope;
 }
@@ -313,6 +380,7 @@ Envelope envelope_of(const Sample& value, Version admitted_at) {
   envelope.type = MessageType::Sample;
   envelope.sample = value.id;
   envelope.version = admitted_at;
+  envelope.task = task_key(value.prompt.task);
   envelope.payload = encode(value);
   return envelope;
 }

@@ -18,6 +18,7 @@ namespace troupe {
 inline constexpr std::size_t kMaxTokens = 1u << 20;
 inline constexpr std::size_t kMaxTextBytes = 16u << 20;
 inline constexpr std::size_t kMaxVerdicts = 256;
+inline constexpr std::size_t kMaxCallees = 64;
 inline constexpr std::size_t kMaxSiblings = 4096;
 inline constexpr std::size_t kMaxMessageWords = (256u << 20) / 8;
 
@@ -40,12 +41,20 @@ enum class Outcome : std::uint8_t { Scored, Unscorable, Timeout, InfraError };
 /// "scored", "unscorable", "timeout", "infra_error".
 const char* name_of(Outcome outcome);
 
+/// A stage that was asked by call, and the version of the weights that answered.
+struct Callee {
+  std::string stage;
+  Version version;
+  bool operator==(const Callee&) const = default;
+};
+
 struct Verdict {
   std::string component;  // the stage that judged; filled in by the runtime
   Outcome outcome = Outcome::Scored;
   double score = 0.0;  // meaningful when scored
   std::string detail;
   std::uint16_t attempts = 1;
+  std::vector<Callee> callees = {};  // whom the judge asked
 };
 
 struct RewardPart {
@@ -88,17 +97,39 @@ struct Tombstone {
   std::string stage;
 };
 
+/// A call: generate one text.
+struct TextRequest {
+  std::string question;
+  std::string prompt_template;
+  std::string system;
+  std::uint32_t max_new_tokens = 256;
+  double temperature = 0.0;  // 0: greedy
+  double top_p = 1.0;
+  std::uint64_t seed = 0;  // the same request has the same answer
+};
+
+struct TextAnswer {
+  std::string text;
+  Finish finish = Finish::Stop;
+  std::uint32_t tokens = 0;
+};
+
 Payload encode(const Prompt& value);
 Payload encode(const Sample& value);
 Payload encode(const Group& value);
 Payload encode(const WeightsAnnouncement& value);
 Payload encode(const Tombstone& value);
+Payload encode(const TextRequest& value);
+Payload encode(const TextAnswer& value);
 
 Result<Prompt> decode_prompt(const Payload& payload);
 Result<Sample> decode_sample(const Payload& payload);
 Result<Group> decode_group(const Payload& payload);
 Result<WeightsAnnouncement> decode_weights(const Payload& payload);
 Result<Tombstone> decode_tombstone(const Payload& payload);
+/// Numbers out of their range (a negative temperature, top_p of 0, no token) are Corrupt, too.
+Result<TextRequest> decode_text_request(const Payload& payload);
+Result<TextAnswer> decode_text_answer(const Payload& payload);
 
 /// An envelope around an encoded message, with the routing fields that follow from it.
 Envelope envelope_of(const Prompt& value);

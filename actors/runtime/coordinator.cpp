@@ -93,10 +93,11 @@ void Coordinator::admit_waiting() {
 
 void Coordinator::on(SlotMissing&& event) {
   const auto it = groups_.find(event.sample.prompt);
-  TROUPE_ASSERT(it != groups_.end(), "a group that is over misses a sample");
+  // Only a failure is worth another try: an unusable gold stays unusable. A group that was whole
+  // once, and is put together a second time, is not refilled: its prompt was given up.
+  if (event.end != End::Failed || it == groups_.end() || it->second.assembled)
+    return post(event.stage, CloseSlot{event.sample});
   GroupState& group = it->second;
-  // Only a failure is worth another try: an unusable gold stays unusable.
-  if (event.end != End::Failed) return post(event.stage, CloseSlot{event.sample});
   const bool refill = !draining_ && group.refills < max_refill_;
   dead_[event.sample].refill = refill;
   if (refill) {

@@ -13,6 +13,7 @@
 #include "schemas/base/end.hpp"
 #include "schemas/base/result.hpp"
 #include "schemas/envelope.hpp"
+#include "schemas/messages.hpp"
 
 namespace troupe::runtime {
 
@@ -26,6 +27,15 @@ using TimerId = std::uint32_t;  // chosen by the stage
 using Metrics = std::map<std::string, double>;
 using EngineResult = Result<std::any>;
 
+using CallIndex = std::uint32_t;  // of Plan::calls
+using CallId = std::uint64_t;     // one call of a caller; never used again within a run
+/// What a service answered, and who it was: the versions of callees are part of a verdict's.
+struct CallAnswer {
+  Payload payload;
+  Callee by;
+};
+using CallResult = Result<CallAnswer>;
+
 // On edges.
 struct Deliver {
   EdgeIndex edge;
@@ -38,6 +48,28 @@ struct Grant {  // the consumer took something: so much more may be sent
 };
 struct NoMore {  // end of data
   EdgeIndex edge;
+};
+
+// On calls (`<->`), from the caller to the service and back.
+struct Ask {
+  CallIndex call;
+  CallId id;
+  Envelope request;
+};
+struct Withdraw {  // the caller waits no longer
+  CallIndex call;
+  CallId id;
+};
+struct NoMoreCalls {  // the caller has finished
+  CallIndex call;
+};
+struct Answered {
+  CallIndex call;
+  CallId id;
+  CallResult result;
+};
+struct CallDue {  // the caller's own timer: the deadline of this call
+  CallId id;
 };
 
 // From engines and timers. `life` counts restarts of the stage: what an earlier life began is
@@ -152,11 +184,12 @@ struct RestartDue {
 };
 struct DescriptionsDue {};
 
-using Event = std::variant<Deliver, Grant, NoMore, WorkDone, TimerFired, Start, Admitted, Refill,
-                           CloseSlot, ReleasePrompt, TakeBatch, SaveInto, Drain, Restart, Describe,
-                           AskAdmission, SlotMissing, Assembled, GroupReady, Ended, StepTaken,
-                           Measured, WantCheckpoint, Saved, StageFailed, Finished, Description,
-                           StopRun, Tick, CommitDue, RestartDue, DescriptionsDue>;
+using Event =
+    std::variant<Deliver, Grant, NoMore, Ask, Withdraw, NoMoreCalls, Answered, CallDue, WorkDone,
+                 TimerFired, Start, Admitted, Refill, CloseSlot, ReleasePrompt, TakeBatch, SaveInto,
+                 Drain, Restart, Describe, AskAdmission, SlotMissing, Assembled, GroupReady, Ended,
+                 StepTaken, Measured, WantCheckpoint, Saved, StageFailed, Finished, Description,
+                 StopRun, Tick, CommitDue, RestartDue, DescriptionsDue>;
 
 /// Whoever has an address. A host calls `handle` for the events that have come, in order, one call
 /// at a time, never concurrently. Handling several at once is worth it: what they cause is done and

@@ -6,6 +6,7 @@
 // runner; not thread-safe.
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "actors/runtime/edge_queue.hpp"
 #include "actors/runtime/event.hpp"
 #include "actors/runtime/group_assembler.hpp"
+#include "actors/runtime/group_gatherer.hpp"
 #include "actors/runtime/join.hpp"
 #include "actors/runtime/source_mix.hpp"
 #include "graphs/plan.hpp"
@@ -31,6 +33,7 @@ class Inlet {
     std::function<void(Error)> failed;
   };
 
+  /// `plan` outlives the inlet.
   Inlet(const graphs::Plan& plan, std::uint32_t stage, std::uint32_t port, Effects effects);
 
   bool has_edge(EdgeIndex edge) const;
@@ -40,6 +43,9 @@ class Inlet {
 
   /// The next thing for the stage (or a tombstone to pass on); nullptr: nothing is ready.
   const Envelope* front();
+  /// For a stage before a route: the first thing that `may` go now. What is passed over stays
+  /// first of its branch, and holds its place in its edge.
+  const Envelope* front_where(const std::function<bool(const Envelope&)>& may);
   Envelope take();
   /// Nothing is here and nothing will come.
   bool ended() const;
@@ -54,25 +60,36 @@ class Inlet {
     std::string name;
     EdgeQueue queue;
     graphs::Conversion converts;
-    std::optional<std::size_t> join_branch;
+    std::optional<graphs::BranchRef> join;
+    bool group;
     bool ended = false;
   };
-  void refill_ready();
+  struct Ready {
+    Envelope envelope;
+    std::optional<EdgeIndex> owed;  // the edge that is granted when this is taken
+  };
+  /// Takes one message from the queues; false: there is none.
+  bool advance(bool ahead);
   /// Of the branch whose turn it is; nothing: nothing is here, or another one's turn has come.
   std::optional<std::size_t> next_branch();
-  void accept(Branch& branch, Envelope envelope);
+  void accept(const Branch& branch, Envelope envelope);
+  void give(Envelope envelope) { ready_.push_back({std::move(envelope), {}}); }
   void convert(graphs::Conversion converts, Envelope envelope);
   void assemble(Envelope envelope);
-  void give(std::optional<GroupAssembler::Assembled> group);
+  void split(Envelope envelope);
+  void give_group(std::optional<GroupAssembler::Assembled> group);
 
+  const graphs::Plan& plan_;
   std::uint32_t port_;
   Effects effects_;
   std::vector<Branch> branches_;
-  std::optional<SourceMix> mix_;  // several sources of prompts end here
-  std::optional<Join> join_;
+  std::optional<SourceMix> mix_;         // several sources of prompts end here
+  std::map<std::uint32_t, Join> joins_;  // that end here, by index in the plan
   std::optional<GroupAssembler> assembler_;
-  std::deque<Envelope> ready_;
-  std::size_t next_ = 0;  // whose turn it is among the queues
+  std::optional<GroupGatherer> gatherer_;
+  std::deque<Ready> ready_;
+  std::optional<GroupId> began_;  // of a group that is kept together, and has gone in part
+  std::size_t next_ = 0;          // whose turn it is among the queues
 };
 
 }  // namespace troupe::runtime

@@ -29,6 +29,17 @@ class Workers;
 using InPort = std::uint32_t;
 using OutPort = std::uint32_t;
 
+/// Index of a port among the contract's calls (of a caller) or answers (of a service).
+using CallPort = std::uint32_t;
+
+/// A request that a service got and has to answer once.
+struct Call {
+  CallIndex call = 0;
+  CallId id = 0;
+  CallPort port = 0;  // among the service's answers
+  Envelope request;
+};
+
 /// Gives the result of started work back, from any thread, once per expected result.
 using Completion = std::function<void(EngineResult)>;
 
@@ -55,6 +66,14 @@ class Outbox {
   /// Closes a ticket whose remaining results are not wanted (a timeout). Late ones are dropped.
   virtual void abandon(Ticket ticket) = 0;
   virtual void set_timer(TimerId timer, Duration after) = 0;
+
+  /// Asks the service at the other end of a `<->`. `about`: the sample that it is asked for. The
+  /// answer, or why there is none (Timeout after the edge's deadline), comes as on_answer, once. A
+  /// call beyond the edge's concurrency waits here, and the stage gets no further input meanwhile.
+  virtual CallId ask(CallPort port, Payload request, const SampleId& about) = 0;
+  /// The answer to a call that the stage got by on_call; `version`: of the weights behind it. An
+  /// answer that nobody waits for any more is dropped.
+  virtual void answer(const Call& call, Result<Payload> answer, Version version) = 0;
 
   /// A source has nothing more.
   virtual void no_more() = 0;
@@ -86,8 +105,18 @@ class Stage {
   /// A result of work started on an engine.
   virtual void on_done(Ticket, EngineResult, Outbox&) {}
   virtual void on_timer(TimerId, Outbox&) {}
+  /// What came of a call that the stage made by Outbox::ask.
+  virtual void on_answer(CallId, CallResult, Outbox&) {}
+
+  /// Services: whether the next call of this port can be taken now. Apart from `ready`: a service
+  /// answers while its outputs are full.
+  virtual bool ready_to_serve(CallPort) const { return true; }
+  /// Services: a call to answer, now or later. After a restart, what was not answered comes again.
+  virtual void on_call(Call, Outbox&) {}
+
   /// All data of the stage has been delivered and no more will come. After it, the stage is
-  /// finished as soon as no message is unsettled and no ticket is open.
+  /// finished as soon as no message is unsettled, no ticket is open, and whoever may call it has
+  /// finished: calls come until then.
   virtual void on_end(Outbox&) {}
 
   /// Sources: there is room on the outputs; send one message or say no_more().

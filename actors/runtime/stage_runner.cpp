@@ -63,6 +63,16 @@ class StageRunner::Out final : public Outbox {
   void set_timer(TimerId timer, Duration after) override {
     runner_.host_.post_after(after, runner_.self_, TimerFired{timer, runner_.life_});
   }
+  CallId ask(CallPort port, Payload request, const SampleId& about) override {
+    Envelope envelope;
+    envelope.type = MessageType::Request;
+    envelope.sample = about;
+    envelope.payload = std::move(request);
+    return runner_.caller_.ask(port, std::move(envelope));
+  }
+  void answer(const Call& call, Result<Payload> answer, Version version) override {
+    runner_.service_.answer(call, std::move(answer), version);
+  }
   void no_more() override { runner_.source_done_ = true; }
   Clock& clock() override { return runner_.host_.clock(); }
   void measure(std::uint32_t step, Metrics metrics) override {
@@ -99,7 +109,10 @@ StageRunner::StageRunner(const StageContext& context, StageFactory factory,
       host_(host),
       self_(context.stage->index),
       is_gate_(context.plan->gate && context.plan->gate->stage == self_),
-      is_source_(context.stage->contract->is_source() && !context.stage->contract->is_sink()) {
+      is_source_(context.stage->contract->is_source() && !context.stage->contract->is_sink()),
+      outlets_(*context.plan, context.stage->index, host),
+      caller_(*context.plan, context.stage->index, host),
+      service_(*context.plan, context.stage->index, host) {
   const graphs::Plan& plan = *context.plan;
   const graphs::Contract& contract = *context.stage->contract;
   Inlet::Effects effects;
@@ -134,9 +147,6 @@ StageRunner::StageRunner(const StageContext& context, StageFactory factory,
   for (const graphs::EdgePlan& edge : plan.edges) {
     if (edge.delivery == graphs::Delivery::Latest && edge.to.stage == self_)
       latest_.push_back({edge.index, port_index(contract.inputs, edge.to.port), {}, false});
-    if (edge.from.stage != self_) continue;
-    outs_[port_index(contract.outputs, edge.from.port)].push_back(
-        OutEdge{&edge, Credit(edge.capacity_items, edge.capacity_bytes), {}, 0, false});
   }
 }
 
@@ -177,19 +187,29 @@ void StageRunner::on(Deliver&& event) {
   TROUPE_ASSERT(false, "a message came on an edge of another stage");
 }
 
-void StageRunner::on(Grant&& event) {
-  for (auto& [port, edges] : outs_) {
-    for (OutEdge& edge : edges) {
-      if (edge.plan->index == event.edge) edge.credit.grant(event.items, event.bytes);
-    }
-  }
-}
+void StageRunner::on(Grant&& event) { outlets_.grant(event); }
 
 void StageRunner::on(NoMore&& event) {
   for (LatestIn& in : latest_) {
     if (in.edge == event.edge) in.ended = true;
   }
   for (Inlet& inlet : inlets_) inlet.no_more(event.edge);
+}
+
+void StageRunner::on(Ask&& event) { service_.asked(std::move(event)); }
+
+void StageRunner::on(Withdraw&& event) { service_.withdrawn(event); }
+
+void StageRunner::on(NoMoreCalls&& event) { service_.no_more(event); }
+
+void StageRunner::on(Answered&& event) {
+  if (!caller_.answered(event)) return;
+  call([&](Outbox& out) { stage_->on_answer(event.id, std::move(event.result), out); });
+}
+
+void StageRunner::on(CallDue&& event) {
+  if (auto error = caller_.due(event.id))
+    call([&](Outbox& out) { stage_->on_answer(event.id, std::move(*error), out); });
 }
 
 void StageRunner::on(WorkDone&& event) {
@@ -263,6 +283,7 @@ void StageRunner::on(Restart&&) {
   if (auto restored = stage_->restore(state); !restored.ok()) return fail(restored.error(), false);
   ++life_;
   tickets_.clear();
+  service_.restart();
   down_ = false;
   on(Start{});
   auto again = std::move(in_hand_);
@@ -289,20 +310,33 @@ void StageRunner::on(Describe&&) { tell(Description{self_, idle(), describe()});
 
 void StageRunner::pump() {
   if (!started_) return;
-  flush();
-  while (!down_ && pump_once()) flush();
+  outlets_.flush();
+  while (!down_ && serve()) outlets_.flush();
+  while (!down_ && pump_once()) outlets_.flush();
   check_end();
 }
 
+bool StageRunner::blocked(std::optional<TaskKey> task) const {
+  return caller_.full() || outlets_.blocked(task);
+}
+
+bool StageRunner::serve() {
+  auto taken = service_.next([this](CallPort port) { return stage_->ready_to_serve(port); });
+  if (!taken) return false;
+  call([&](Outbox& out) { stage_->on_call(std::move(*taken), out); });
+  return true;
+}
+
 bool StageRunner::pump_once() {
-  if (blocked()) return false;
+  if ((!outlets_.routes() || is_source_) && blocked({})) return false;
   if (is_source_) return pump_source();
+  const auto may = [this](const Envelope& envelope) { return may_go(envelope); };
   for (Inlet& inlet : inlets_) {
     if (is_gate_ && pump_gate(inlet)) return true;
-    const Envelope* front = inlet.front();
+    const Envelope* front = outlets_.routes() ? inlet.front_where(may) : inlet.front();
     if (front == nullptr || (is_gate_ && front->type != MessageType::Tombstone)) continue;
     if (front->type == MessageType::Tombstone) {
-      pass_tombstone(inlet.take());
+      outlets_.bury(inlet.take());
       return true;
     }
     if (!stage_->ready(inlet.port())) continue;
@@ -343,7 +377,7 @@ bool StageRunner::weights_reached(Version version) const {
 
 bool StageRunner::give_admitted() {
   const std::uint32_t port = inlets_.front().port();
-  if (!refills_.empty() && stage_->ready(port)) {
+  if (!refills_.empty() && stage_->ready(port) && may_go(prompts_.at(refills_.front().prompt))) {
     const SampleId sample = refills_.front();
     refills_.pop_front();
     Envelope envelope = prompts_.at(sample.prompt);
@@ -353,11 +387,21 @@ bool StageRunner::give_admitted() {
   }
   if (waiting_.empty() || !waiting_.front().admitted) return false;
   if (!weights_reached(*waiting_.front().admitted) || !stage_->ready(port)) return false;
+  if (!may_go(waiting_.front().envelope)) return false;
   Waiting waiting = std::move(waiting_.front());
   waiting_.pop_front();
   std::unordered_set<SampleId> sent;
   for (const std::uint16_t sibling : waiting.kept)
     sent.insert({waiting.envelope.sample.prompt, sibling, 0});
+  // What ended in an earlier life of the run is not made again, and whoever assembles the group
+  // must not wait for it.
+  for (const SampleId& id : sent) {
+    const Tombstone ended{End::Filtered, "it ended before the run was resumed",
+                          context_.stage->name};
+    Envelope sibling = waiting.envelope;
+    sibling.sample = id;
+    bury(sibling, ended, false);
+  }
   return give_to_stage(port, std::move(waiting.envelope), false, std::move(sent));
 }
 
@@ -375,41 +419,6 @@ bool StageRunner::give_to_stage(std::uint32_t port, Envelope envelope, bool refi
   return true;
 }
 
-void StageRunner::pass_tombstone(Envelope tombstone) {
-  for (auto& [port, edges] : outs_) {
-    for (OutEdge& edge : edges) {
-      if (edge.plan->delivery == graphs::Delivery::Queue) send_on(edge, tombstone);
-    }
-  }
-}
-
-bool StageRunner::blocked() const {
-  for (const auto& [port, edges] : outs_) {
-    for (const OutEdge& edge : edges) {
-      if (edge.plan->delivery != graphs::Delivery::Queue) continue;
-      if (!edge.waiting.empty()) return true;
-      // Full: what the stage would make of the next input could not leave.
-      if (edge.plan->when_full == graphs::WhenFull::Block &&
-          edge.credit.items_used() >= edge.credit.items_max())
-        return true;
-    }
-  }
-  return false;
-}
-
-void StageRunner::flush() {
-  for (auto& [port, edges] : outs_) {
-    for (OutEdge& edge : edges) {
-      while (!edge.waiting.empty() && edge.credit.allows(edge.waiting.front().bytes())) {
-        Envelope envelope = std::move(edge.waiting.front());
-        edge.waiting.pop_front();
-        edge.credit.spend(envelope.bytes());
-        host_.post(self_, edge.plan->to.stage, Deliver{edge.plan->index, std::move(envelope)});
-      }
-    }
-  }
-}
-
 void StageRunner::send(std::uint32_t port, Envelope envelope) {
   const bool is_weights = envelope.type == MessageType::Weights;
   const Key key = key_of(envelope);
@@ -418,34 +427,15 @@ void StageRunner::send(std::uint32_t port, Envelope envelope) {
     const auto it = in_hand_.find(Key{{key.id.prompt}, true});
     if (it != in_hand_.end() && !it->second.sent.insert(key.id).second) return;
   }
-  const auto out = outs_.find(port);
-  if (out != outs_.end()) {
-    for (OutEdge& edge : out->second) send_on(edge, envelope);
-  }
+  outlets_.send(port, envelope);
   if (!is_weights) settle(key);
-}
-
-void StageRunner::send_on(OutEdge& edge, Envelope envelope) {
-  envelope.producer_epoch = 1;
-  envelope.sequence = ++edge.sequence;
-  envelope.observer = envelope.observer || !edge.plan->accounted;
-  if (edge.plan->delivery == graphs::Delivery::Latest) {
-    host_.post(self_, edge.plan->to.stage, Deliver{edge.plan->index, std::move(envelope)});
-    return;
-  }
-  const bool full = !edge.waiting.empty() || !edge.credit.allows(envelope.bytes());
-  if (full && edge.plan->when_full == graphs::WhenFull::DropOldest) {
-    TROUPE_ASSERT(!edge.plan->accounted, "an accounted edge may not drop");
-    if (!edge.waiting.empty()) edge.waiting.pop_front();
-  }
-  edge.waiting.push_back(std::move(envelope));
-  flush();
 }
 
 void StageRunner::bury(const Envelope& input, const Tombstone& tombstone, bool whole_group) {
   Envelope envelope = envelope_of(tombstone, input.sample, input.version, whole_group);
   envelope.observer = input.observer;
-  pass_tombstone(std::move(envelope));
+  envelope.task = input.task;
+  outlets_.bury(envelope);
 }
 
 void StageRunner::settle(const Key& key) { in_hand_.erase(key); }
@@ -461,6 +451,7 @@ void StageRunner::call(const std::function<void(Outbox&)>& body) {
 
 void StageRunner::fail(Error error, bool restartable) {
   down_ = true;
+  caller_.forget();  // its next life asks again
   // A learner's groups were taken from the gate already; it goes on from its checkpoint instead.
   restartable = restartable && !context_.stage->contract->learns;
   tell(StageFailed{self_, std::move(error), restartable});
@@ -471,39 +462,39 @@ void StageRunner::tell(Event event) { host_.post(self_, kCoordinator, std::move(
 void StageRunner::check_end() {
   if (down_ || finished_ || !started_) return;
   if (!end_told_) {
-    if (is_source_) {
-      if (!source_done_) return;
-    } else if (!inlets_.empty()) {
-      const bool ended = std::all_of(inlets_.begin(), inlets_.end(),
-                                     [](const Inlet& inlet) { return inlet.ended(); });
-      if (!ended || !waiting_.empty() || !refills_.empty() || !prompts_.empty()) return;
-    } else {
-      const bool ended =
-          std::all_of(latest_.begin(), latest_.end(), [](const LatestIn& in) { return in.ended; });
-      if (!ended) return;
-    }
-    if (is_gate_ && !in_hand_.empty()) return;
+    if (!inputs_ended()) return;
     end_told_ = true;
     call([&](Outbox& out) { stage_->on_end(out); });
-    flush();
+    outlets_.flush();
     if (down_) return;
   }
-  if (!in_hand_.empty() || !tickets_.empty()) return;
-  for (const auto& [port, edges] : outs_) {
-    for (const OutEdge& edge : edges) {
-      if (!edge.waiting.empty()) return;
-    }
+  if (!closed_) {
+    if (!in_hand_.empty() || !tickets_.empty() || !caller_.empty() || !outlets_.empty()) return;
+    // Who stands behind may be who calls: it ends on this, and only then are there no more calls.
+    closed_ = true;
+    outlets_.close();
   }
+  if (!service_.ended() || !service_.empty() || !tickets_.empty() || !caller_.empty()) return;
   finished_ = true;
-  for (auto& [port, edges] : outs_) {
-    for (OutEdge& edge : edges) host_.post(self_, edge.plan->to.stage, NoMore{edge.plan->index});
-  }
+  caller_.end();
   tell(Finished{self_});
+}
+
+bool StageRunner::inputs_ended() const {
+  if (is_source_) return source_done_;
+  if (inlets_.empty()) {
+    return std::all_of(latest_.begin(), latest_.end(), [](const LatestIn& in) { return in.ended; });
+  }
+  const bool ended =
+      std::all_of(inlets_.begin(), inlets_.end(), [](const Inlet& inlet) { return inlet.ended(); });
+  if (!ended || !waiting_.empty() || !refills_.empty() || !prompts_.empty()) return false;
+  return !is_gate_ || in_hand_.empty();
 }
 
 bool StageRunner::idle() const {
   if (finished_) return true;
-  return in_hand_.empty() && tickets_.empty() && waiting_.empty() && !blocked() &&
+  return in_hand_.empty() && tickets_.empty() && waiting_.empty() && !blocked({}) &&
+         caller_.empty() && service_.empty() &&
          std::all_of(inlets_.begin(), inlets_.end(),
                      [](const Inlet& inlet) { return inlet.empty(); });
 }
@@ -523,14 +514,9 @@ std::string StageRunner::describe() const {
   }
   if (!tickets_.empty())
     add("waits for its engine to answer " + std::to_string(tickets_.size()) + " pieces of work");
-  for (const auto& [port, edges] : outs_) {
-    for (const OutEdge& edge : edges) {
-      if (!edge.waiting.empty())
-        add("waits for room on edge '" + edge.plan->name + "' (" +
-            std::to_string(edge.credit.items_used()) + " of " +
-            std::to_string(edge.credit.items_max()) + " used)");
-    }
-  }
+  if (std::string part = caller_.describe(); !part.empty()) add(std::move(part));
+  if (std::string part = service_.describe(); !part.empty()) add(std::move(part));
+  for (std::string& part : outlets_.describe()) add(std::move(part));
   if (!waiting_.empty()) add(std::to_string(waiting_.size()) + " prompts wait at the gate");
   for (const Inlet& inlet : inlets_) {
     if (std::string part = inlet.describe(); !part.empty()) add(std::move(part));

@@ -11,9 +11,11 @@
 #include <unordered_set>
 #include <vector>
 
-#include "actors/runtime/credit.hpp"
+#include "actors/runtime/caller.hpp"
 #include "actors/runtime/event.hpp"
 #include "actors/runtime/inlet.hpp"
+#include "actors/runtime/outlets.hpp"
+#include "actors/runtime/service.hpp"
 #include "actors/runtime/stage.hpp"
 
 namespace troupe::runtime {
@@ -44,13 +46,6 @@ class StageRunner final : public Actor {
     std::unordered_set<SampleId> sent;  // samples already sent for a prompt
     TimePoint since{};
   };
-  struct OutEdge {
-    const graphs::EdgePlan* plan;
-    Credit credit;
-    std::deque<Envelope> waiting;
-    std::uint64_t sequence = 0;
-    bool closed = false;
-  };
   struct Waiting {  // behind the gate
     Envelope envelope;
     std::optional<Version> admitted;
@@ -60,6 +55,11 @@ class StageRunner final : public Actor {
   void on(Deliver&& event);
   void on(Grant&& event);
   void on(NoMore&& event);
+  void on(Ask&& event);
+  void on(Withdraw&& event);
+  void on(NoMoreCalls&& event);
+  void on(Answered&& event);
+  void on(CallDue&& event);
   void on(WorkDone&& event);
   void on(TimerFired&& event);
   void on(Start&&);
@@ -82,15 +82,19 @@ class StageRunner final : public Actor {
   bool give_admitted();
   bool give_to_stage(std::uint32_t port, Envelope envelope, bool refill,
                      std::unordered_set<SampleId> sent = {});
-  void pass_tombstone(Envelope tombstone);
-  bool blocked() const;
-  void flush();
   void tell_grants();
+  /// Whether what the stage makes of the next input could not leave; `task`: of that input, when
+  /// routes send it down some edges only.
+  bool blocked(std::optional<TaskKey> task) const;
+  bool may_go(const Envelope& envelope) const {
+    return !outlets_.routes() || !blocked(envelope.task);
+  }
+  bool serve();
   void check_end();
+  bool inputs_ended() const;
   bool weights_reached(Version version) const;
 
   void send(std::uint32_t port, Envelope envelope);
-  void send_on(OutEdge& edge, Envelope envelope);
   void bury(const Envelope& input, const Tombstone& tombstone, bool whole_group);
   void settle(const Key& key);
   /// Calls the stage; an exception becomes a failure of the stage.
@@ -115,8 +119,10 @@ class StageRunner final : public Actor {
     bool ended = false;
   };
   std::vector<LatestIn> latest_;
-  std::map<std::uint32_t, std::vector<OutEdge>> outs_;  // by output port
-  std::vector<Grant> grants_;                           // to be told, one for each edge
+  std::vector<Grant> grants_;  // to be told, one for each edge
+  Outlets outlets_;
+  Caller caller_;
+  Service service_;
 
   std::map<Key, InHand> in_hand_;
   std::unordered_map<Ticket, std::uint32_t> tickets_;  // results still to come
@@ -128,7 +134,7 @@ class StageRunner final : public Actor {
   std::deque<SampleId> refills_;
 
   bool started_ = false, down_ = false, draining_ = false;
-  bool source_done_ = false, end_told_ = false, finished_ = false;
+  bool source_done_ = false, end_told_ = false, closed_ = false, finished_ = false;
 };
 
 }  // namespace troupe::runtime

@@ -60,6 +60,13 @@ class KeepingOutbox final : public runtime::Outbox {
   }
   void abandon(runtime::Ticket) override {}
   void set_timer(runtime::TimerId, Duration) override {}
+  runtime::CallId ask(runtime::CallPort, Payload request, const SampleId&) override {
+    asked.push_back(std::move(request));
+    return asked.size();
+  }
+  void answer(const runtime::Call&, Result<Payload> answer, Version) override {
+    answers.push_back(std::move(answer));
+  }
   void no_more() override { finished = true; }
   Clock& clock() override { return clock_; }
   void measure(std::uint32_t, runtime::Metrics) override {}
@@ -69,6 +76,8 @@ class KeepingOutbox final : public runtime::Outbox {
   void saved(std::uint32_t, Result<void>) override {}
 
   std::vector<Envelope> sent;
+  std::vector<Payload> asked;
+  std::vector<Result<Payload>> answers;
   std::vector<runtime::EndedSample> ended;
   bool finished = false;
 
