@@ -126,6 +126,9 @@ class Stage {
   /// Learners: consume these groups, which all were ready.
   virtual void on_batch(std::uint32_t /*step*/, const std::vector<GroupId>&, Outbox&) {}
   virtual void on_save(std::uint32_t /*step*/, const std::filesystem::path& /*folder*/, Outbox&) {}
+  /// The events that had come have been handled: work that was collected meanwhile can be started
+  /// together.
+  virtual void on_turn_end(Outbox&) {}
   /// The run was asked to stop: what is in hand may be finished, nothing new comes.
   virtual void on_drain(Outbox&) {}
 

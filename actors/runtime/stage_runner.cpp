@@ -158,6 +158,7 @@ void StageRunner::handle(std::span<Event> events) {
     std::visit([this](auto&& what) { on(std::move(what)); }, std::move(event));
   }
   if (!finished_) pump();
+  if (started_ && !finished_ && !down_) call([&](Outbox& out) { stage_->on_turn_end(out); });
   tell_grants();
 }
 

@@ -2,6 +2,7 @@
 // Workers: where short pure work of stages runs (judging a sample), away from their event handlers.
 // A real pool has threads; a simulated one runs the work at once and lets virtual time pass.
 #include <functional>
+#include <vector>
 
 #include "actors/runtime/stage.hpp"
 
@@ -10,9 +11,14 @@ namespace troupe::runtime {
 class Workers {
  public:
   virtual ~Workers() = default;
-  /// Runs `work` soon and passes what it returns to `done`. An exception becomes an error of code
-  /// Infra. Any thread; never blocks.
-  virtual void run(std::function<EngineResult()> work, Completion done) = 0;
+  /// `run` is called soon, and `done` gets what it returns. An exception becomes an error of code
+  /// Infra.
+  struct Work {
+    std::function<EngineResult()> run;
+    Completion done;
+  };
+  /// Begins all of it, in order; the list is empty afterwards. Any thread; never blocks.
+  virtual void begin(std::vector<Work>& work) = 0;
 };
 
 }  // namespace troupe::runtime

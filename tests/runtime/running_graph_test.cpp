@@ -223,7 +223,9 @@ TEST_CASE("work_that_throws_is_a_failure_of_infrastructure_and_not_a_crash") {
     results.push_back(std::move(result));
     wake.notify_all();
   };
-  workers.run([]() -> EngineResult { throw std::runtime_error("broken"); }, done);
+  std::vector<Workers::Work> work;
+  work.push_back({[]() -> EngineResult { throw std::runtime_error("broken"); }, done});
+  workers.begin(work);
   std::unique_lock lock(mutex);
   REQUIRE(wake.wait_for(lock, std::chrono::seconds(20), [&] { return results.size() == 1; }));
   CHECK(results[0].error().code == ErrorCode::Infra);

@@ -29,8 +29,11 @@ void SimulatedHost::deliver(Item first) {
   TROUPE_ASSERT(it != actors_.end(), "an event was sent to nobody");
   std::vector<runtime::Event> events;
   events.push_back(std::move(*first.event));
+  // No longer than an event may take on its way: time that nobody spends must not pass.
+  const TimePoint until = first.at + options_.latency_max;
   const auto next_is_for_it_too = [&] {
-    return !heap_.empty() && heap_.front().event && heap_.front().to == first.to;
+    return !heap_.empty() && heap_.front().event && heap_.front().to == first.to &&
+           heap_.front().at <= until;
   };
   while (next_is_for_it_too() && rng_.below(2) == 0) events.push_back(std::move(*pop().event));
   it->second->handle(events);

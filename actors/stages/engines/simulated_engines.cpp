@@ -141,18 +141,22 @@ model::WeightsPtr SimulatedEngines::weights(const std::string& model, Version at
   return it == shelves_.end() ? nullptr : it->second.at_least(at_least);
 }
 
-void SimulatedWorkers::run(std::function<runtime::EngineResult()> work, runtime::Completion done) {
+void SimulatedWorkers::begin(std::vector<Work>& work) {
+  for (Work& one : work) begin_one(std::move(one));
+  work.clear();
+}
+
+void SimulatedWorkers::begin_one(Work work) {
   if (engines_.rng().uniform() < engines_.costs().work_silence) return;
   const bool fails = engines_.rng().uniform() < engines_.costs().work_failure;
-  engines_.after()(engines_.draw(engines_.costs().work),
-                   [work = std::move(work), done = std::move(done), fails] {
-                     if (fails) return done(Error{ErrorCode::Infra, "a simulated failure", ""});
-                     try {
-                       done(work());
-                     } catch (const std::exception& e) {
-                       done(Error{ErrorCode::Infra, e.what(), ""});
-                     }
-                   });
+  engines_.after()(engines_.draw(engines_.costs().work), [work = std::move(work), fails] {
+    if (fails) return work.done(Error{ErrorCode::Infra, "a simulated failure", ""});
+    try {
+      work.done(work.run());
+    } catch (const std::exception& e) {
+      work.done(Error{ErrorCode::Infra, e.what(), ""});
+    }
+  });
 }
 
 }  // namespace troupe::stages

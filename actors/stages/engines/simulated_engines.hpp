@@ -62,9 +62,10 @@ class SimulatedEngines final : public EngineSet {
 class SimulatedWorkers final : public runtime::Workers {
  public:
   explicit SimulatedWorkers(SimulatedEngines& engines) : engines_(engines) {}
-  void run(std::function<runtime::EngineResult()> work, runtime::Completion done) override;
+  void begin(std::vector<Work>& work) override;
 
  private:
+  void begin_one(Work work);
   SimulatedEngines& engines_;
 };
 

@@ -16,17 +16,22 @@ ThreadWorkers::~ThreadWorkers() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadWorkers::run(std::function<runtime::EngineResult()> work, runtime::Completion done) {
+void ThreadWorkers::begin(std::vector<Work>& work) {
   {
     const std::lock_guard lock(mutex_);
-    items_.push_back({std::move(work), std::move(done)});
+    items_.insert(items_.end(), std::make_move_iterator(work.begin()),
+                  std::make_move_iterator(work.end()));
   }
-  wake_.notify_one();
+  if (work.size() > 1)
+    wake_.notify_all();
+  else
+    wake_.notify_one();
+  work.clear();
 }
 
 void ThreadWorkers::serve() {
   for (;;) {
-    Item item;
+    Work item;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return stopping_ || !items_.empty(); });
@@ -35,7 +40,7 @@ void ThreadWorkers::serve() {
       items_.pop_front();
     }
     try {
-      item.done(item.work());
+      item.done(item.run());
     } catch (const std::exception& e) {
       item.done(Error{ErrorCode::Infra, e.what(), ""});
     }

@@ -15,17 +15,13 @@ class ThreadWorkers final : public runtime::Workers {
  public:
   explicit ThreadWorkers(unsigned threads);
   ~ThreadWorkers() override;
-  void run(std::function<runtime::EngineResult()> work, runtime::Completion done) override;
+  void begin(std::vector<Work>& work) override;
 
  private:
   void serve();
-  struct Item {
-    std::function<runtime::EngineResult()> work;
-    runtime::Completion done;
-  };
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> items_;
+  std::deque<Work> items_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,6 +1,6 @@
 #include "actors/stages/verifier/verifier_stage.hpp"
 
-#include "actors/runtime/workers.hpp"
+#include <algorithm>
 
 namespace troupe::stages {
 
@@ -26,13 +26,23 @@ void VerifierStage::on_message(runtime::InPort, Envelope envelope, Outbox& out) 
 void VerifierStage::begin(Job job, Outbox& out) {
   ++job.attempts;
   const Ticket ticket = out.start();
-  workers_.run(
-      [verifier = verifier_, sample = job.sample]() -> EngineResult {
-        return std::any(verifier->judge(SampleView(*sample)));
-      },
-      out.completion(ticket));
-  out.set_timer(static_cast<runtime::TimerId>(ticket), timeout_);
+  starting_.push_back({[verifier = verifier_, sample = job.sample]() -> EngineResult {
+                         return std::any(verifier->judge(SampleView(*sample)));
+                       },
+                       out.completion(ticket)});
+  deadlines_.emplace_back(out.clock().now() + timeout_, ticket);
   jobs_.emplace(ticket, std::move(job));
+}
+
+void VerifierStage::on_turn_end(Outbox& out) {
+  if (!starting_.empty()) workers_.begin(starting_);
+  watch_oldest(out);
+}
+
+void VerifierStage::watch_oldest(Outbox& out) {
+  while (!deadlines_.empty() && !jobs_.contains(deadlines_.front().second)) deadlines_.pop_front();
+  if (deadlines_.empty() || std::exchange(timer_set_, true)) return;
+  out.set_timer(0, std::max(deadlines_.front().first - out.clock().now(), Duration(0)));
 }
 
 void VerifierStage::on_done(Ticket ticket, EngineResult result, Outbox& out) {
@@ -47,12 +57,21 @@ void VerifierStage::on_done(Ticket ticket, EngineResult result, Outbox& out) {
   conclude(std::move(job), std::move(verdict), out);
 }
 
-void VerifierStage::on_timer(runtime::TimerId timer, Outbox& out) {
-  const auto it = jobs_.find(timer);
-  if (it == jobs_.end()) return;  // answered in time
-  Job job = std::move(it->second);
-  out.abandon(it->first);
-  jobs_.erase(it);
+void VerifierStage::on_timer(runtime::TimerId, Outbox& out) {
+  timer_set_ = false;
+  const TimePoint now = out.clock().now();
+  while (!deadlines_.empty() && deadlines_.front().first <= now) {
+    const auto it = jobs_.find(deadlines_.front().second);
+    deadlines_.pop_front();
+    if (it == jobs_.end()) continue;  // answered in time
+    Job job = std::move(it->second);
+    out.abandon(it->first);
+    jobs_.erase(it);
+    give_up(std::move(job), out);
+  }
+}
+
+void VerifierStage::give_up(Job job, Outbox& out) {
   if (job.attempts <= retries_) return begin(std::move(job), out);
   const double seconds = std::chrono::duration<double>(timeout_).count();
   Verdict verdict;
