@@ -206,6 +206,9 @@ const std::vector<OptionSpec>& run_options() {
           .at_least(0)
           .option("keep_checkpoints", OptionType::Integer, 2, "how many checkpoints are kept")
           .at_least(1)
+          .option("durable", OptionType::String, "process",
+                  "what a commit survives: the death of the process, or the loss of power too")
+          .choices({"process", "power"})
           .option("directory", OptionType::String, "runs",
                   "where run directories are made, from where the command runs")
           .option("threads", OptionType::Integer, 0, "cores to use; 0: all")

@@ -7,24 +7,12 @@
 #include "actors/cli/context.hpp"
 #include "actors/cli/invocation.hpp"
 #include "actors/cli/session.hpp"
+#include "actors/cli/takeover.hpp"
 #include "actors/hosts/caf/real_clock.hpp"
-#include "actors/ledger/checkpoints.hpp"
 #include "graphs/print.hpp"
 
 namespace troupe::cli {
 namespace {
-
-/// Where a resume begins, and how the directory was found in case it cannot.
-struct Takeover {
-  ledger::RunDirectory directory;
-  ledger::RunInfo before;
-
-  /// The directory is as it was; the error is shown.
-  int give_back(const Error& error) {
-    (void)directory.set_state(before.state, before.reason, hosts::RealClock().wall_seconds());
-    return complain(error);
-  }
-};
 
 Error no_steps_left(const std::string& run, std::uint32_t step, std::uint64_t steps) {
   return Error{ErrorCode::InvalidArgument,
@@ -78,46 +66,37 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
                     kUsage);
 
   // From here on nobody else runs there: what a living run writes must not be touched before.
-  auto directory =
-      ledger::RunDirectory::open_to_resume(real_disk(), *path, hosts::RealClock().wall_seconds());
-  if (!directory.ok()) return complain(directory.error(), kRunFailed);
-  Takeover takeover{std::move(*directory), *info};
-  auto checkpoints = ledger::Checkpoints::open(real_disk(), *path / "checkpoints");
-  if (!checkpoints.ok()) return takeover.give_back(checkpoints.error());
-  auto latest = checkpoints->latest();
-  if (!latest.ok()) return takeover.give_back(latest.error());
-  for (const std::string& damage : latest->rejected) std::cerr << "warning: " << damage << "\n";
+  auto takeover = take_over(real_disk(), *path, hosts::RealClock().wall_seconds());
+  if (!takeover.ok()) return complain(takeover.error(), kRunFailed);
+  const auto give_back = [&](const Error& error) {
+    takeover->give_back(hosts::RealClock().wall_seconds());
+    return complain(error);
+  };
+  for (const std::string& damage : takeover->rejected) std::cerr << "warning: " << damage << "\n";
   SessionOptions options;
   options.quiet = quiet;
-  options.resume.emplace();
-  if (latest->checkpoint) {
-    options.resume->step = latest->checkpoint->step;
-    options.resume->folder = latest->checkpoint->folder;
-    if (const auto& meta = latest->checkpoint->meta; meta.contains("ledger"))
-      options.resume->ledger = meta["ledger"];
-  }
+  options.resume = takeover->point;
   const std::uint32_t step = options.resume->step;
   const bool complete = graph.run.steps > 0 && step >= graph.run.steps;
   // A run that died after its last step, as it was evaluated, still has something to do.
   if (complete && (step > graph.run.steps || info->state == ledger::RunState::Finished)) {
-    (void)takeover.give_back(no_steps_left(run, step, graph.run.steps));
+    (void)give_back(no_steps_left(run, step, graph.run.steps));
     return kUsage;
   }
-  if (auto removed = checkpoints->remove_after(step); !removed.ok())
-    return takeover.give_back(removed.error());
+  if (auto removed = takeover->go_on(); !removed.ok()) return give_back(removed.error());
   if (!sets.empty()) {
     const auto more = with_absolute_paths(sets, graph);
     invocation->sets.insert(invocation->sets.end(), more.begin(), more.end());
     if (auto written = write_invocation(*path, *invocation); !written.ok())
-      return takeover.give_back(written.error());
+      return give_back(written.error());
   }
   std::cerr << "Going on from "
-            << (latest->checkpoint ? "the checkpoint of step " + std::to_string(step)
+            << (options.resume->folder ? "the checkpoint of step " + std::to_string(step)
                                    : std::string("the beginning: there is no checkpoint yet"))
             << ".\n";
   if (graph.hash != info->graph_hash)
     std::cerr << "note: the graph differs from the one this run began with (--set)\n";
-  return run_session(graph, std::move(takeover.directory), options);
+  return run_session(graph, std::move(takeover->directory), options);
 }
 
 }  // namespace troupe::cli

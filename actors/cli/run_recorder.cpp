@@ -11,7 +11,8 @@ using ledger::RunDirectory;
 Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, Disk& disk,
                                                        const Clock& clock, const graphs::Plan& plan,
                                                        const std::optional<ResumePoint>& resume,
-                                                       OnMetrics on_metrics) {
+                                                       OnMetrics on_metrics,
+                                                       const std::string& ledger_vfs) {
   std::unique_ptr<RunRecorder> recorder(new RunRecorder());
   RunRecorder* self = recorder.get();
   recorder->plan_ = &plan;
@@ -25,6 +26,9 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
   ledger::LedgerOptions options;
   options.path = directory.ledger_file();
   options.clock = &clock;
+  options.vfs = ledger_vfs;
+  if (plan.run.options.at("durable").value.as_string() == "power")
+    options.durable = ledger::Durability::Power;
   options.before_commit = [self](ledger::Durability durability) {
     return durability == ledger::Durability::Power ? self->samples_->sync()
                                                    : self->samples_->flush();
@@ -59,6 +63,18 @@ Result<void> RunRecorder::read_history(Disk& disk, const std::filesystem::path& 
     history_.push_back(std::move(measured));
   }
   return {};
+}
+
+std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>>
+RunRecorder::cursors() const {
+  auto cursors = std::make_shared<std::map<std::uint32_t, runtime::ResumeCursor>>();
+  for (const ledger::DatasetCursor& from : ledger_->cursors()) {
+    runtime::ResumeCursor& to = (*cursors)[from.dataset];
+    to.next = from.next;
+    to.last = from.last;
+    to.resolved.insert(from.resolved.begin(), from.resolved.end());
+  }
+  return cursors;
 }
 
 Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group, std::uint64_t number,

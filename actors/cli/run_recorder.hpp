@@ -12,6 +12,7 @@
 #include "actors/observe/log.hpp"
 #include "actors/observe/metrics.hpp"
 #include "actors/runtime/recorder.hpp"
+#include "actors/runtime/stage.hpp"
 #include "graphs/plan.hpp"
 
 namespace troupe::cli {
@@ -23,10 +24,12 @@ class RunRecorder final : public runtime::Recorder {
       std::function<void(const std::string& stage, std::uint32_t step, const runtime::Metrics&)>;
 
   /// Opens everything inside `directory` for a new run, or for going on from `resume`.
+  /// `ledger_vfs`: LedgerOptions::vfs.
   static Result<std::unique_ptr<RunRecorder>> open(ledger::RunDirectory& directory, Disk& disk,
                                                    const Clock& clock, const graphs::Plan& plan,
                                                    const std::optional<ResumePoint>& resume,
-                                                   OnMetrics on_metrics);
+                                                   OnMetrics on_metrics,
+                                                   const std::string& ledger_vfs = {});
 
   Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
                                               Version version, std::uint32_t size) override;
@@ -42,6 +45,8 @@ class RunRecorder final : public runtime::Recorder {
   Result<void> commit() override;
 
   ledger::Ledger& ledger() { return *ledger_; }
+  /// Where each dataset goes on.
+  std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors() const;
   /// What earlier lives measured and the checkpoint contains, in order: stage ("" for the learner),
   /// step, numbers. Empty for a new run.
   struct Measured {

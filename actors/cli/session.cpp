@@ -113,18 +113,6 @@ struct OutcomeSlot {
   }
 };
 
-std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors_of(
-    const ledger::Ledger& ledger) {
-  auto cursors = std::make_shared<std::map<std::uint32_t, runtime::ResumeCursor>>();
-  for (const ledger::DatasetCursor& from : ledger.cursors()) {
-    runtime::ResumeCursor& to = (*cursors)[from.dataset];
-    to.next = from.next;
-    to.last = from.last;
-    to.resolved.insert(from.resolved.begin(), from.resolved.end());
-  }
-  return cursors;
-}
-
 unsigned engine_threads(const graphs::Plan& plan) {
   if (plan.run.threads > 0) return plan.run.threads;
   return std::max(1u, std::thread::hardware_concurrency());
@@ -224,7 +212,7 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   runtime::Coordinator::Options rules;
   rules.start = {directory.info().incarnation, options.resume ? options.resume->step : 0};
   if (options.resume) {
-    services.cursors = cursors_of((*recorder)->ledger());
+    services.cursors = (*recorder)->cursors();
     rules.first_admission = (*recorder)->ledger().next_admission();
   }
   OutcomeSlot slot;

@@ -92,7 +92,7 @@ Checkpoints::Checkpoints(Disk& disk, fs::path folder, CheckpointOptions options)
 }
 
 Result<Checkpoints> Checkpoints::open(Disk& disk, fs::path folder, CheckpointOptions options) {
-  TROUPE_TRY(disk.make_directories(folder));
+  TROUPE_TRY(disk.make_lasting_directories(folder));
   TROUPE_ASSIGN(const auto names, disk.list(folder));
   for (const std::string& name : names) {
     if (step_of(name, ".step-", ".new")) TROUPE_TRY(disk.remove_all(folder / name));

@@ -34,6 +34,7 @@ enum class Durability {
 struct LedgerOptions {
   std::filesystem::path path;         // ledger.sqlite; empty: in memory only (simulations)
   const Clock* clock = nullptr;       // when commits are due; without one only by commit_events
+  Durability durable = Durability::Process;  // of every commit, at least
   Duration commit_every = std::chrono::milliseconds(100);
   std::uint32_t commit_events = 16384;  // commit after so many events, whatever the time
   /// Runs before each commit; its error is the commit's. The sample log flushes here, so that a

@@ -48,6 +48,7 @@ Result<void> Ledger::State::commit_if_due() {
 Result<void> Ledger::State::commit(Durability durability) {
   // Before anything can fail: a disk that refuses is asked again after a while, not at each event.
   events_since_try = 0;
+  if (options.durable == Durability::Power) durability = Durability::Power;
   if (options.clock) last_try = options.clock->now();
   if (options.before_commit) TROUPE_TRY(options.before_commit(durability));
   if (!store || (events_waiting == 0 && durability == Durability::Process)) return {};

@@ -1,13 +1,10 @@
 #include "actors/ledger/run_directory.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace troupe::ledger {
@@ -109,21 +106,6 @@ Result<void> check_name(std::string_view name) {
   return {};
 }
 
-struct flock whole_file() {
-  struct flock range {};
-  range.l_type = F_WRLCK;
-  range.l_whence = SEEK_SET;
-  return range;
-}
-
-std::int64_t read_pid(int fd) {
-  char text[32] = {};
-  const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
-  std::int64_t pid = 0;
-  if (size > 0) std::from_chars(text, text + size, pid);
-  return pid;
-}
-
 }  // namespace
 
 std::string_view name_of(RunState state) {
@@ -136,44 +118,8 @@ std::string_view name_of(RunState state) {
   return "unknown";
 }
 
-// An open-file-description lock: the kernel drops it when the last descriptor closes, and asking
-// who holds it does not take it (flock has no such question). O_CLOEXEC keeps the descriptor from
-// child programs, which may outlive the run.
-class RunDirectory::Lock {
- public:
-  /// Nothing when somebody else holds it; `holder` is then its pid, if it has written it yet.
-  static Result<std::unique_ptr<Lock>> take(const fs::path& run, std::int64_t* holder) {
-    const fs::path file = lock_file(run);
-    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-      return Error{errno == ENOSPC ? ErrorCode::DiskFull : ErrorCode::Io,
-                   fmt::format("cannot lock '{}': {}", file.string(), std::strerror(errno)),
-                   "Check the permissions and the free space of the run directory"};
-    struct flock range = whole_file();
-    if (::fcntl(fd, F_OFD_SETLK, &range) != 0) {
-      const int number = errno;
-      *holder = read_pid(fd);
-      ::close(fd);
-      if (number == EAGAIN || number == EACCES) return std::unique_ptr<Lock>();
-      return Error{ErrorCode::Io,
-                   fmt::format("cannot lock '{}': {}", file.string(), std::strerror(number)),
-                   "Put the run directory on a disk that supports file locks"};
-    }
-    // For people and for the message of Conflict only; a full disk must not keep a run from
-    // being resumed, so what becomes of the write does not matter.
-    const std::string pid = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0) {
-    }
-    return std::unique_ptr<Lock>(new Lock(fd));
-  }
-  ~Lock() { ::close(fd_); }
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-  int fd_;
-};
-
-RunDirectory::RunDirectory(Disk& disk, fs::path path, std::unique_ptr<Lock> lock, RunInfo info)
+RunDirectory::RunDirectory(Disk& disk, fs::path path, std::unique_ptr<DiskLock> lock,
+                           RunInfo info)
     : disk_(&disk), path_(std::move(path)), lock_(std::move(lock)), info_(std::move(info)) {}
 RunDirectory::RunDirectory(RunDirectory&&) noexcept = default;
 RunDirectory& RunDirectory::operator=(RunDirectory&&) noexcept = default;
@@ -181,13 +127,13 @@ RunDirectory::~RunDirectory() = default;
 
 Result<RunDirectory> RunDirectory::create(Disk& disk, const fs::path& base, const NewRun& run) {
   TROUPE_TRY(check_name(run.name));
-  TROUPE_TRY(disk.make_directories(base));
+  TROUPE_TRY(disk.make_lasting_directories(base));
   TROUPE_ASSIGN(int number, highest_number(disk, base, run.name));
   for (int attempt = 0; attempt < kCreateAttempts; ++attempt) {
     const fs::path path = base / fmt::format("{}-{:03}", run.name, ++number);
     TROUPE_TRY(disk.make_directories(path));
-    std::int64_t holder = 0;
-    TROUPE_ASSIGN(auto lock, Lock::take(path, &holder));
+    LockHolder holder;
+    TROUPE_ASSIGN(auto lock, disk.lock(lock_file(path), ::getpid(), holder));
     // Somebody else was faster: it holds the lock, or has been here and gone.
     if (!lock || disk.exists(info_file(path))) continue;
 
@@ -213,12 +159,12 @@ Result<RunDirectory> RunDirectory::create(Disk& disk, const fs::path& base, cons
 Result<RunDirectory> RunDirectory::open_to_resume(Disk& disk, const fs::path& path,
                                                   double wall_seconds) {
   TROUPE_ASSIGN(RunInfo info, read_run_info(disk, path));
-  std::int64_t holder = 0;
-  TROUPE_ASSIGN(auto lock, Lock::take(path, &holder));
+  LockHolder holder;
+  TROUPE_ASSIGN(auto lock, disk.lock(lock_file(path), ::getpid(), holder));
   if (!lock)
     return Error{ErrorCode::Conflict,
                  fmt::format("another run{} uses '{}'",
-                             holder > 0 ? fmt::format(" (pid {})", holder) : "", path.string()),
+                             holder.pid > 0 ? fmt::format(" (pid {})", holder.pid) : "", path.string()),
                  fmt::format("Wait until it ends, or stop it with: troupe stop {}",
                              path.string())};
   // Again, now that nobody else writes it.
@@ -280,20 +226,13 @@ Result<RunInfo> read_run_info(Disk& disk, const fs::path& path) {
   return parse_info(file, text);
 }
 
-LockState lock_state(const fs::path& path) {
-  LockState state;
-  const int fd = ::open(lock_file(path).c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return state;
-  struct flock range = whole_file();
-  state.held = ::fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
-  state.pid = read_pid(fd);
-  ::close(fd);
-  return state;
+LockHolder lock_state(Disk& disk, const fs::path& path) {
+  return disk.lock_holder(lock_file(path));
 }
 
 Result<void> request_stop(Disk& disk, const fs::path& path, StopRequest request) {
   TROUPE_ASSIGN(const RunInfo info, read_run_info(disk, path));
-  if (!lock_state(path).held)
+  if (!lock_state(disk, path).held)
     return Error{ErrorCode::NotFound,
                  fmt::format("nothing runs in '{}': it is {}", path.string(),
                              info.state == RunState::Running ? "no longer running (it died)"

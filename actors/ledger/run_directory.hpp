@@ -103,22 +103,18 @@ class RunDirectory {
   std::filesystem::path log_file() const { return path_ / "log.jsonl"; }
 
  private:
-  class Lock;
-  RunDirectory(Disk& disk, std::filesystem::path path, std::unique_ptr<Lock> lock, RunInfo info);
+  RunDirectory(Disk& disk, std::filesystem::path path, std::unique_ptr<DiskLock> lock,
+               RunInfo info);
   Disk* disk_;
   std::filesystem::path path_;
-  std::unique_ptr<Lock> lock_;
+  std::unique_ptr<DiskLock> lock_;
   RunInfo info_;
 };
 
 /// Reads run.json without locking. NotFound when `path` is no run directory.
 Result<RunInfo> read_run_info(Disk& disk, const std::filesystem::path& path);
 /// Whether a living process holds the lock, and its pid if known.
-struct LockState {
-  bool held = false;
-  std::int64_t pid = 0;
-};
-LockState lock_state(const std::filesystem::path& path);
+LockHolder lock_state(Disk& disk, const std::filesystem::path& path);
 /// Asks the process that runs there to stop. NotFound: nothing runs there (and what to do).
 Result<void> request_stop(Disk& disk, const std::filesystem::path& path, StopRequest request);
 /// `name` resolved as a person types it: a run directory, or base/`name`, or the newest

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/ledger/json_text.hpp"
+#include "schemas/base/crc32c.hpp"
 
 namespace troupe::ledger {
 namespace fs = std::filesystem;
@@ -65,7 +66,28 @@ void append_verdicts(std::string& out, const std::vector<VerdictLine>& verdicts)
   out += '}';
 }
 
+/// The last member of a line, over all bytes of the line before it.
+constexpr std::string_view kChecksum = ",\"crc32c\":";
+
+void append_checksum(std::string& out, std::size_t begin) {
+  const std::uint32_t crc = crc32c(std::string_view(out).substr(begin));
+  fmt::format_to(std::back_inserter(out), "{}{}}}\n", kChecksum, crc);
+}
+
+/// Whether the line (without its end) is as it was written. Lines without a checksum are older.
+bool is_whole(std::string_view line) {
+  const std::size_t at = line.rfind(kChecksum);
+  if (at == std::string_view::npos || !line.ends_with('}')) return true;
+  const std::string_view digits = line.substr(at + kChecksum.size());
+  std::uint32_t stored = 0;
+  const auto [end, code] =
+      std::from_chars(digits.data(), digits.data() + digits.size() - 1, stored);
+  if (code != std::errc() || end != digits.data() + digits.size() - 1) return false;
+  return stored == crc32c(line.substr(0, at));
+}
+
 void append_line(std::string& out, const SampleLine& line, std::size_t text_bytes) {
+  const std::size_t begin = out.size();
   out += '{';
   text(out, "id", to_string(line.id), kNameBytes);
   text(out, "group", to_string(line.id.prompt), kNameBytes);
@@ -94,7 +116,7 @@ void append_line(std::string& out, const SampleLine& line, std::size_t text_byte
   if (!line.answer.empty()) cut |= text(out, "answer", line.answer, text_bytes);
   cut |= text(out, "text", line.text, text_bytes);
   if (cut) out += ",\"cut\":true";
-  out += "}\n";
+  append_checksum(out, begin);
 }
 
 }  // namespace
@@ -144,7 +166,7 @@ SampleLog::~SampleLog() {
 }
 
 Result<SampleLog> SampleLog::open(Disk& disk, fs::path folder, SampleLogOptions options) {
-  TROUPE_TRY(disk.make_directories(folder));
+  TROUPE_TRY(disk.make_lasting_directories(folder));
   TROUPE_ASSIGN(const auto names, disk.list(folder));
   auto state = std::make_unique<State>();
   state->disk = &disk;
@@ -192,11 +214,12 @@ Result<SampleLogStats> read_sample_log(Disk& disk, const fs::path& folder,
     std::string line;
     bool too_long = false;
     const auto end_line = [&] {
-      const nlohmann::json data =
+      nlohmann::json data =
           too_long ? nlohmann::json(nlohmann::json::value_t::discarded)
                    : nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (data.is_object()) {
+      if (data.is_object() && is_whole(line)) {
         ++stats.lines;
+        data.erase("crc32c");  // of the line, not of the sample
         more = visit(data);
       } else {
         ++stats.bad;

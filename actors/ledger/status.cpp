@@ -41,8 +41,8 @@ Result<void> read_base(Store& store, RunStatus& status) {
   return {};
 }
 
-Result<void> read_ledger(const fs::path& file, RunStatus& status) {
-  TROUPE_ASSIGN(Store store, Store::open_to_read(file));
+Result<void> read_ledger(const fs::path& file, const std::string& vfs, RunStatus& status) {
+  TROUPE_ASSIGN(Store store, Store::open_to_read(file, vfs));
   TROUPE_TRY(store.begin_reading());
   TROUPE_ASSIGN(const auto totals, store.totals());
   if (!totals) return {};
@@ -149,17 +149,17 @@ json to_json(const Equation& equation) {
 
 }  // namespace
 
-Result<RunStatus> read_status(Disk& disk, const fs::path& path) {
+Result<RunStatus> read_status(Disk& disk, const fs::path& path, const std::string& vfs) {
   RunStatus status;
   status.path = path;
   TROUPE_ASSIGN(status.info, read_run_info(disk, path));
-  status.alive = lock_state(path).held;
+  status.alive = lock_state(disk, path).held;
   status.crashed = !status.alive && status.info.state == RunState::Running;
   const auto note = [&](const Result<void>& part) {
     if (!part.ok()) status.problems.push_back(part.error().message);
   };
   if (disk.exists(path / "ledger.sqlite"))
-    note(read_ledger(path / "ledger.sqlite", status));
+    note(read_ledger(path / "ledger.sqlite", vfs, status));
   else
     status.problems.push_back("there is no ledger yet");
   note(read_metrics_tail(disk, path / "metrics.jsonl", status));

@@ -30,8 +30,10 @@ struct RunStatus {
   bool holds() const { return accounts.holds(); }
 };
 
-/// NotFound when there is no run; damage inside one becomes `problems`.
-Result<RunStatus> read_status(Disk& disk, const std::filesystem::path& path);
+/// NotFound when there is no run; damage inside one becomes `problems`. `vfs`: as in
+/// LedgerOptions.
+Result<RunStatus> read_status(Disk& disk, const std::filesystem::path& path,
+                              const std::string& vfs = {});
 /// For people, several lines, ends with a newline and with what to do next.
 std::string print_status(const RunStatus& status);
 /// The two lines of the equation and whether it holds, as printed at the end of a run too.

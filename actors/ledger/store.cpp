@@ -67,9 +67,9 @@ Result<Store> Store::open_to_write(const std::filesystem::path& path, const std:
   return store;
 }
 
-Result<Store> Store::open_to_read(const std::filesystem::path& path) {
+Result<Store> Store::open_to_read(const std::filesystem::path& path, const std::string& vfs) {
   Store store;
-  TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::ReadOnly, ""));
+  TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::ReadOnly, vfs));
   auto first = store.totals();
   if (first.ok() || first.error().code != ErrorCode::Io) return store;
   // A medium that cannot be written has no place for the -shm file of a WAL. Without a -wal
@@ -80,7 +80,7 @@ Result<Store> Store::open_to_read(const std::filesystem::path& path) {
   const auto log_bytes = std::filesystem::file_size(log, code);
   if (!code && log_bytes > 0) return first.error();
   TROUPE_ASSIGN(store.database_,
-                Database::open(path, Database::Access::Immutable, ""));
+                Database::open(path, Database::Access::Immutable, vfs));
   return store;
 }
 

@@ -51,7 +51,8 @@ class Store {
  public:
   static Result<Store> open_to_write(const std::filesystem::path& path, const std::string& vfs);
   /// Works beside a writer, on a file that a crash left, and on a read-only medium.
-  static Result<Store> open_to_read(const std::filesystem::path& path);
+  static Result<Store> open_to_read(const std::filesystem::path& path,
+                                    const std::string& vfs = {});
 
   /// Nothing when no commit has happened yet; Corrupt when its checksum is wrong.
   Result<std::optional<Totals>> totals();

@@ -101,7 +101,7 @@ MetricsWriter::~MetricsWriter() = default;
 Result<MetricsWriter> MetricsWriter::open(Disk& disk, const Clock& clock, fs::path metrics_file,
                                           fs::path events_folder,
                                           std::optional<std::uint64_t> resume_step) {
-  TROUPE_TRY(disk.make_directories(events_folder));
+  TROUPE_TRY(disk.make_lasting_directories(events_folder));
   if (resume_step) {
     TROUPE_TRY(cut_metrics(disk, metrics_file, *resume_step));
     TROUPE_TRY(cut_events(disk, events_folder, *resume_step));

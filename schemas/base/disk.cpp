@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 namespace troupe {
 namespace fs = std::filesystem;
-namespace {
 
-Error os_error(const char* what, const fs::path& path, int number) {
+Error disk_error(const char* what, const fs::path& path, int number) {
   Error error;
   error.message =
       std::string("cannot ") + what + " '" + path.string() + "': " + std::strerror(number);
@@ -39,6 +39,8 @@ Error os_error(const char* what, const fs::path& path, int number) {
   return error;
 }
 
+namespace {
+
 class PosixFile final : public DiskFile {
  public:
   PosixFile(int fd, fs::path path) : fd_(fd), path_(std::move(path)) {}
@@ -49,7 +51,7 @@ class PosixFile final : public DiskFile {
       const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
       if (n < 0) {
         if (errno == EINTR) continue;
-        return os_error("write", path_, errno);
+        return disk_error("write", path_, errno);
       }
       bytes = bytes.subspan(static_cast<std::size_t>(n));
     }
@@ -57,7 +59,7 @@ class PosixFile final : public DiskFile {
   }
   Result<void> flush() override { return {}; }
   Result<void> sync() override {
-    if (::fdatasync(fd_) != 0) return os_error("sync", path_, errno);
+    if (::fdatasync(fd_) != 0) return disk_error("sync", path_, errno);
     return {};
   }
 
@@ -76,7 +78,7 @@ class PosixDisk final : public Disk {
   }
   Result<std::string> read(const fs::path& path, std::uint64_t limit) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return os_error("open", path, errno);
+    if (fd < 0) return disk_error("open", path, errno);
     std::string content;
     char buffer[1 << 16];
     for (;;) {
@@ -85,7 +87,7 @@ class PosixDisk final : public Disk {
       if (n < 0) {
         const int number = errno;
         ::close(fd);
-        return os_error("read", path, number);
+        return disk_error("read", path, number);
       }
       if (n == 0) break;
       content.append(buffer, static_cast<std::size_t>(n));
@@ -102,7 +104,7 @@ class PosixDisk final : public Disk {
   Result<void> scan(const fs::path& path,
                     const std::function<void(std::span<const std::byte>)>& visit) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return os_error("open", path, errno);
+    if (fd < 0) return disk_error("open", path, errno);
     std::vector<std::byte> buffer(1u << 20);
     for (;;) {
       const ssize_t n = ::read(fd, buffer.data(), buffer.size());
@@ -110,26 +112,26 @@ class PosixDisk final : public Disk {
       if (n <= 0) {
         const int number = errno;
         ::close(fd);
-        if (n < 0) return os_error("read", path, number);
+        if (n < 0) return disk_error("read", path, number);
         return {};
       }
       visit(std::span(buffer).first(static_cast<std::size_t>(n)));
     }
   }
   Result<void> rename(const fs::path& from, const fs::path& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return os_error("rename", from, errno);
+    if (::rename(from.c_str(), to.c_str()) != 0) return disk_error("rename", from, errno);
     return {};
   }
   Result<void> remove_all(const fs::path& path) override {
     std::error_code code;
     fs::remove_all(path, code);
-    if (code) return os_error("remove", path, code.value());
+    if (code) return disk_error("remove", path, code.value());
     return {};
   }
   Result<void> make_directories(const fs::path& path) override {
     std::error_code code;
     fs::create_directories(path, code);
-    if (code) return os_error("create", path, code.value());
+    if (code) return disk_error("create", path, code.value());
     return {};
   }
   Result<std::vector<std::string>> list(const fs::path& path) override {
@@ -137,17 +139,17 @@ class PosixDisk final : public Disk {
     std::vector<std::string> names;
     for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code))
       names.push_back(it->path().filename().string());
-    if (code) return os_error("list", path, code.value());
+    if (code) return disk_error("list", path, code.value());
     std::sort(names.begin(), names.end());
     return names;
   }
   Result<void> sync_directory(const fs::path& path) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return os_error("open", path, errno);
+    if (fd < 0) return disk_error("open", path, errno);
     const int status = ::fsync(fd);
     const int number = errno;
     ::close(fd);
-    if (status != 0) return os_error("sync", path, number);
+    if (status != 0) return disk_error("sync", path, number);
     return {};
   }
   bool exists(const fs::path& path) override {
@@ -158,12 +160,84 @@ class PosixDisk final : public Disk {
  private:
   Result<std::unique_ptr<DiskFile>> open(const fs::path& path, int flags) {
     const int fd = ::open(path.c_str(), flags, 0644);
-    if (fd < 0) return os_error("create", path, errno);
+    if (fd < 0) return disk_error("create", path, errno);
     return std::unique_ptr<DiskFile>(std::make_unique<PosixFile>(fd, path));
   }
 };
 
+// An open-file-description lock: the kernel drops it when the last descriptor closes, and asking
+// who holds it does not take it (flock has no such question). O_CLOEXEC keeps the descriptor from
+// child programs, which may outlive the run.
+class PosixLock final : public DiskLock {
+ public:
+  explicit PosixLock(int fd) : fd_(fd) {}
+  ~PosixLock() override { ::close(fd_); }
+
+ private:
+  int fd_;
+};
+
+struct flock whole_file() {
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  return range;
+}
+
+std::int64_t read_pid(int fd) {
+  char text[32] = {};
+  const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+  std::int64_t pid = 0;
+  if (size > 0) std::from_chars(text, text + size, pid);
+  return pid;
+}
+
 }  // namespace
+
+Result<std::unique_ptr<DiskLock>> Disk::lock(const fs::path& path, std::int64_t pid,
+                                             LockHolder& holder) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return disk_error("lock", path, errno);
+  struct flock range = whole_file();
+  if (::fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    const int number = errno;
+    holder = {true, read_pid(fd)};
+    ::close(fd);
+    if (number == EAGAIN || number == EACCES) return std::unique_ptr<DiskLock>();
+    Error error = disk_error("lock", path, number);
+    error.help = "Put it on a disk that supports file locks";
+    return error;
+  }
+  // For people only; a full disk must not keep a run from being resumed, so what becomes of the
+  // write does not matter.
+  const std::string text = std::to_string(pid) + "\n";
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) < 0) {
+  }
+  return std::unique_ptr<DiskLock>(std::make_unique<PosixLock>(fd));
+}
+
+LockHolder Disk::lock_holder(const fs::path& path) {
+  LockHolder holder;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return holder;
+  struct flock range = whole_file();
+  holder.held = ::fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+  holder.pid = read_pid(fd);
+  ::close(fd);
+  return holder;
+}
+
+Result<void> Disk::make_lasting_directories(const fs::path& path) {
+  std::vector<fs::path> parents;  // of what is not there yet, from the inside out
+  for (fs::path at = path; !at.empty() && !exists(at); at = at.parent_path()) {
+    const fs::path parent = at.parent_path();
+    parents.push_back(parent.empty() ? fs::path(".") : parent);
+    if (at == parent) break;
+  }
+  TROUPE_TRY(make_directories(path));
+  for (const fs::path& parent : parents) TROUPE_TRY(sync_directory(parent));
+  return {};
+}
 
 Result<void> Disk::scan(const fs::path& path,
                         const std::function<void(std::span<const std::byte>)>& visit) {

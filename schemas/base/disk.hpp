@@ -30,6 +30,18 @@ class DiskFile {
   }
 };
 
+/// A lock on a file: ends with this object, or with the process, however it dies. One owner.
+class DiskLock {
+ public:
+  virtual ~DiskLock() = default;
+};
+
+/// Who holds the lock of a file, as far as it said so in the file.
+struct LockHolder {
+  bool held = false;
+  std::int64_t pid = 0;  // 0: not known
+};
+
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -52,11 +64,20 @@ class Disk {
   /// Makes renames and creations in this directory durable.
   virtual Result<void> sync_directory(const std::filesystem::path& path) = 0;
   virtual bool exists(const std::filesystem::path& path) = 0;
+  /// Locks a file (made if absent) and notes `pid` in it. Nothing: another process has it locked,
+  /// which `holder` then names. A disk that only wraps the real one may leave both to it.
+  virtual Result<std::unique_ptr<DiskLock>> lock(const std::filesystem::path& path,
+                                                 std::int64_t pid, LockHolder& holder);
+  virtual LockHolder lock_holder(const std::filesystem::path& path);
 
+  /// make_directories, and what was made is there after a loss of power too.
+  Result<void> make_lasting_directories(const std::filesystem::path& path);
   /// Writes aside, syncs, renames, syncs the directory: the file has its old or its new content.
   Result<void> replace(const std::filesystem::path& path, std::string_view content);
 };
 
+/// The error of a call that failed with this errno, for whoever implements a Disk.
+Error disk_error(const char* what, const std::filesystem::path& path, int number);
 /// The operating system's file system. Lives as long as the process.
 Disk& real_disk();
 

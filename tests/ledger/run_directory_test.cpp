@@ -125,12 +125,12 @@ TEST_CASE("a_second_run_in_one_directory_is_refused_with_the_pid_of_the_first") 
   CHECK(second.error().message ==
         "another run (pid " + std::to_string(child.pid()) + ") uses '" + path.string() + "'");
   CHECK(second.error().help.find("troupe stop") != std::string::npos);
-  CHECK(lock_state(path).held);
-  CHECK(lock_state(path).pid == child.pid());
+  CHECK(lock_state(real_disk(), path).held);
+  CHECK(lock_state(real_disk(), path).pid == child.pid());
 
   // Death in any form releases it.
   child.kill();
-  CHECK_FALSE(lock_state(path).held);
+  CHECK_FALSE(lock_state(real_disk(), path).held);
   const auto third = RunDirectory::open_to_resume(real_disk(), path, 0);
   REQUIRE_OK(third);
   CHECK(third->info().incarnation == 2);
