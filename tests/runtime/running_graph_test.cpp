@@ -143,7 +143,9 @@ capacity = "3 samples"
     for (const auto& [address, runner] : graph->runners()) host.adopt(address, *runner);
     host.adopt(kCoordinator, graph->coordinator());
     graph->coordinator().begin();
+    recorder.clock = &host.clock();
     REQUIRE(host.run_until([&] { return outcome.has_value(); }, 1'000'000));
+    recorder.clock = nullptr;  // it ends with the host
     return *outcome;
   }
 };
@@ -164,6 +166,15 @@ TEST_CASE("of_two_ways_out_of_a_port_one_is_accounted_and_the_other_observes") {
   CHECK(fixture.observed->ids.size() == 400);
   CHECK(fixture.recorder.samples_admitted == 400);
   CHECK(fixture.recorder.ends.at(End::Delivered) == 400);
+}
+
+TEST_CASE("what_is_recorded_is_committed_within_a_tenth_of_a_second") {
+  Fixture fixture;
+  fixture.prompts = 3000;
+  fixture.run_simulated();
+  CHECK(fixture.recorder.behind_max > Duration(0));
+  CHECK(fixture.recorder.behind_max <= std::chrono::milliseconds(100));
+  CHECK_FALSE(fixture.recorder.waits_since);  // also what came last
 }
 
 TEST_CASE("a_stage_that_throws_is_restarted_and_nothing_is_lost_or_doubled") {

@@ -2,6 +2,7 @@
 // MemoryRecorder: keeps what the coordinator records, and holds it against the promises: every
 // admitted sample ends exactly once, and nothing that was not admitted ends.
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -19,6 +20,7 @@ class MemoryRecorder final : public runtime::Recorder {
     order.push_back(group);
     for (std::uint32_t i = 0; i < size; ++i) open.insert({group, static_cast<std::uint16_t>(i), 0});
     samples_admitted += size;
+    recorded();
     return std::vector<std::uint16_t>();
   }
   Result<void> refilled(const runtime::EndedSample& failed, const SampleId& again) override {
@@ -37,6 +39,7 @@ class MemoryRecorder final : public runtime::Recorder {
   Result<void> ended(const runtime::EndedSample& sample, std::uint32_t step) override {
     TROUPE_ASSERT(open.erase(sample.sample) == 1, "a sample ended that was not in flight");
     ++ends[sample.end];
+    recorded();
     if (sample.end == End::Trained) trained_by_step[step].push_back(sample.sample);
     return {};
   }
@@ -64,7 +67,11 @@ class MemoryRecorder final : public runtime::Recorder {
   void note(runtime::Severity, const std::string& stage, const std::string& text) override {
     notes.push_back(stage + ": " + text);
   }
-  Result<void> commit() override { return {}; }
+  Result<void> commit() override {
+    if (waits_since) behind_max = std::max(behind_max, clock->now() - *waits_since);
+    waits_since.reset();
+    return {};
+  }
 
   std::uint64_t ended_total() const {
     std::uint64_t total = 0;
@@ -84,6 +91,14 @@ class MemoryRecorder final : public runtime::Recorder {
   std::vector<std::uint32_t> evaluated, checkpoints;
   std::set<std::uint32_t> begun;
   std::vector<std::string> notes;
+  const Clock* clock = nullptr;          // to measure how far commits are behind
+  std::optional<TimePoint> waits_since;  // of the first thing that is not committed
+  Duration behind_max{};
+
+ private:
+  void recorded() {
+    if (clock != nullptr && !waits_since) waits_since = clock->now();
+  }
 };
 
 }  // namespace troupe::simulations
