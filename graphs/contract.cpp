@@ -55,6 +55,10 @@ std::string_view name_of(MessageType type) {
       return "group";
     case MessageType::Weights:
       return "weights";
+    case MessageType::TextRequest:
+      return "text request";
+    case MessageType::Text:
+      return "text";
   }
   return "";
 }

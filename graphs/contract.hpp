@@ -18,8 +18,8 @@
 
 namespace troupe::graphs {
 
-enum class MessageType { Prompt, Sample, Group, Weights };
-/// "prompt", "sample", "group", "weights".
+enum class MessageType { Prompt, Sample, Group, Weights, TextRequest, Text };
+/// "prompt", "sample", "group", "weights", and of calls "text request", "text".
 std::string_view name_of(MessageType type);
 
 enum class Delivery { Queue, Latest };  // `->` bounded queue, `~>` the latest value

@@ -33,6 +33,7 @@ void Generator::on_start(Outbox& out) {
   began_ = out.clock().now();
   if (has_weights_edge_) return;  // the learner announces them
   engine_->set_weights(engines_.weights(model_name_, Version{}));
+  has_weights_ = true;
 }
 
 void Generator::report(std::uint32_t step, Outbox& out) {
@@ -57,6 +58,7 @@ void Generator::on_latest(runtime::InPort, Envelope envelope, Outbox& out) {
     throw std::runtime_error("weights version " + to_string(announcement->version) +
                              " were announced and are not held");
   engine_->set_weights(std::move(weights));
+  has_weights_ = true;
 }
 
 void Generator::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
@@ -106,6 +108,7 @@ void Generator::submit(Envelope input, Prompt prompt, std::vector<SampleId> samp
 }
 
 void Generator::on_done(runtime::Ticket ticket, runtime::EngineResult result, Outbox& out) {
+  if (texts_.done(ticket, result, prompting_, out)) return;
   const auto it = jobs_.find(ticket);
   if (it == jobs_.end()) return;
   Job& job = it->second;

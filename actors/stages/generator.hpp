@@ -2,13 +2,14 @@
 // Generator: turns an admitted prompt into `group_size` samples on a generation engine. Samples
 // leave as they end; the prompt is settled with its last one. Weights announced on `weights` are
 // used from the next token on. The seed of a sample derives from its identity, so the same sample
-// is made again after a restart.
+// is made again after a restart. Beside that it serves callers that ask for a text.
 #include <memory>
 #include <unordered_map>
 
 #include "actors/runtime/stage.hpp"
 #include "actors/stages/engine_set.hpp"
 #include "actors/stages/prompting.hpp"
+#include "actors/stages/text_service.hpp"
 
 namespace troupe::stages {
 
@@ -22,6 +23,10 @@ class Generator final : public runtime::Stage {
   void on_message(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_latest(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_refill(const Envelope& prompt, const SampleId& sample, runtime::Outbox& out) override;
+  bool ready_to_serve(runtime::CallPort) const override { return has_weights_; }
+  void on_call(runtime::Call call, runtime::Outbox& out) override {
+    texts_.begin(std::move(call), prompting_, *engine_, out);
+  }
   void on_done(runtime::Ticket ticket, runtime::EngineResult result, runtime::Outbox& out) override;
 
  private:
@@ -46,7 +51,9 @@ class Generator final : public runtime::Stage {
   EngineSet& engines_;
   Prompting prompting_;
   std::unique_ptr<model::GenerationEngine> engine_;
+  TextService texts_;
   bool has_weights_edge_ = false;
+  bool has_weights_ = false;  // the engine was given some
   std::uint64_t seed_ = 0;
   std::uint32_t group_size_ = 1;
   model::SamplingOptions sampling_;

@@ -9,6 +9,7 @@
 #include "actors/stages/scorer_weighted.hpp"
 #include "actors/stages/sink_jsonl.hpp"
 #include "actors/stages/verifier/format_verifier.hpp"
+#include "actors/stages/verifier/judge_stage.hpp"
 #include "actors/stages/verifier/math_verifier.hpp"
 #include "actors/stages/verifier/verifier_stage.hpp"
 
@@ -104,6 +105,8 @@ void register_generator(KindRegistry& kinds) {
           .in("prompts", MessageType::Prompt)
           .in_latest("weights", MessageType::Weights)
           .out("samples", MessageType::Sample)
+          .answers("texts", MessageType::TextRequest, MessageType::Text,
+                   "generates one text for a caller, as the request says; not accounted")
           .admits()
           .uses_model("the model that generates")
           .option("group_size", OptionType::Integer, 8, "completions of one prompt")
@@ -139,6 +142,39 @@ void register_verifiers(KindRegistry& kinds) {
                      FormatVerifier::make);
 }
 
+void register_judge(KindRegistry& kinds) {
+  kinds.add_stage(
+      contract("verifier.judge")
+          .doc("asks a model by call whether the response is right: 1 for correct, else 0")
+          .in("samples", MessageType::Sample)
+          .out("samples", MessageType::Sample)
+          .calls("judge", MessageType::TextRequest, MessageType::Text, "asks for a judgement")
+          .judges()
+          .swappable()
+          .option("prompt", OptionType::String,
+                  "what it asks, with {question}, {answer} and {response} filled in; left out: "
+                  "whether the response agrees with the answer")
+          .option("template", OptionType::String, "chatml", "how the prompt becomes tokens")
+          .choices({"chatml", "r1-zero", "none"})
+          .option("system", OptionType::String, "system text, for templates that have one")
+          .list("correct", OptionType::String, List{"correct"},
+                "words that mean 1; the last word of either list decides")
+          .list("incorrect", OptionType::String, List{"incorrect"}, "words that mean 0")
+          .option("max_new_tokens", OptionType::Integer, 64, "limit of a judgement")
+          .range(1, 1 << 20)
+          .option("temperature", OptionType::Real, 0.0, "0: greedy")
+          .range(0.0, 100.0)
+          .option("response_max", OptionType::Integer, 16384,
+                  "bytes of the response that are shown; of a longer one, its end")
+          .range(1, 16 << 20)
+          .option("workers", OptionType::Integer, 8, "samples judged at once")
+          .range(1, 1024)
+          .option("retries", OptionType::Integer, 2,
+                  "asks again after a timeout, an error or an answer without a verdict")
+          .range(0, 100),
+      JudgeStage::make);
+}
+
 void register_evaluator(KindRegistry& kinds) {
   kinds.add_stage(
       contract("evaluator")
@@ -172,7 +208,14 @@ void register_evaluator(KindRegistry& kinds) {
         for (const std::string& name : context.option("judges").as_strings()) {
           StageContext judge = context;
           judge.stage = &context.plan->stage(name);
-          TROUPE_ASSIGN(auto verifier, verifiers->at(judge.stage->kind)(judge));
+          const auto maker = verifiers->find(judge.stage->kind);
+          if (maker == verifiers->end()) {
+            return Error{ErrorCode::InvalidArgument,
+                         "'" + name + "' (" + judge.stage->kind +
+                             ") asks another stage and cannot judge inside an evaluator",
+                         "Name verifiers in judges that need no calls"};
+          }
+          TROUPE_ASSIGN(auto verifier, maker->second(judge));
           judges.push_back({name, std::move(verifier)});
         }
         return Evaluator::make(context, std::move(questions), std::move(judges));
@@ -185,6 +228,7 @@ void register_kinds(KindRegistry& kinds) {
   register_datasets(kinds);
   register_generator(kinds);
   register_verifiers(kinds);
+  register_judge(kinds);
   kinds.add_stage(
       contract("scorer.weighted")
           .doc("reward = sum of weight x score; a component without a score takes the reward away")
