@@ -36,6 +36,11 @@ void make_run(const Draft& draft, Plan& plan) {
   plan.run.keep_checkpoints = number(draft.run, "keep_checkpoints");
   plan.run.directory = draft.run.find("directory")->second.value.as_string();
   plan.run.threads = static_cast<unsigned>(number(draft.run, "threads"));
+  plan.run.stall_timeout = draft.run.find("stall_timeout")->second.value.as_duration();
+  if (const auto keep = draft.run.find("keep_samples"); keep != draft.run.end())
+    plan.run.keep_samples_bytes = keep->second.value.as_bytes().bytes;
+  if (const auto keep = draft.run.find("keep_samples_of"); keep != draft.run.end())
+    plan.run.keep_samples_steps = static_cast<std::uint64_t>(keep->second.value.as_count().n);
   plan.run.options = options_of(draft.run);
   if (name == draft.run.end()) {
     plan.run.options.emplace(

@@ -38,6 +38,9 @@ struct RunPlan {
   std::uint64_t keep_checkpoints = 2;
   std::filesystem::path directory;  // relative to the process, as written
   unsigned threads = 0;             // 0: all cores
+  Duration stall_timeout = std::chrono::minutes(20);  // without a finished step: it has failed
+  std::optional<std::uint64_t> keep_samples_bytes;    // of the sample log; left out: all
+  std::optional<std::uint64_t> keep_samples_steps;    // the newest so many; left out: all
   Options options;                  // the same as written, with origins
 };
 

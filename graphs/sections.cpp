@@ -212,7 +212,17 @@ const std::vector<OptionSpec>& run_options() {
           .option("directory", OptionType::String, "runs",
                   "where run directories are made, from where the command runs")
           .option("threads", OptionType::Integer, 0, "cores to use; 0: all")
-          .range(0, 4096));
+          .range(0, 4096)
+          .option("stall_timeout", OptionType::Duration, "20m",
+                  "a run that finishes no step for so long ends and says where it stands")
+          .range(0.1, 7 * 86400)
+          .option("keep_samples", OptionType::ByteSize,
+                  "the sample log keeps its newest so many bytes; left out: all")
+          .at_least(1 << 20)
+          .option("keep_samples_of", OptionType::Count,
+                  "the sample log keeps the newest so many steps; left out: all")
+          .unit(CountUnit::Steps)
+          .at_least(1));
   return kOptions;
 }
 

@@ -6,6 +6,7 @@
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
+#include "actors/cli/ending.hpp"
 #include "actors/cli/invocation.hpp"
 #include "actors/hosts/caf/caf_host.hpp"
 #include "actors/ledger/checkpoints.hpp"
@@ -142,7 +143,9 @@ int eval(const GraphArguments& arguments, const std::string& model) {
   std::mutex mutex;
   std::condition_variable wake;
   std::optional<runtime::RunOutcome> outcome;
-  auto graph = runtime::RunningGraph::build(*plan, all_kinds(), services, {}, host,
+  runtime::Coordinator::Options rules;
+  rules.stall_timeout = plan->run.stall_timeout;
+  auto graph = runtime::RunningGraph::build(*plan, all_kinds(), services, rules, host,
                                             [&](runtime::RunOutcome ended) {
                                               const std::lock_guard lock(mutex);
                                               outcome = std::move(ended);
@@ -156,9 +159,13 @@ int eval(const GraphArguments& arguments, const std::string& model) {
     std::unique_lock lock(mutex);
     wake.wait(lock, [&] { return outcome.has_value(); });
   }
-  host.stop();
-  if (outcome->state == runtime::RunOutcome::State::Failed)
-    return complain(Error{ErrorCode::Internal, outcome->reason, outcome->help});
+  const bool stopped = stops_in_time(host, false);
+  if (outcome->state == runtime::RunOutcome::State::Failed) {
+    const int failed = complain(Error{ErrorCode::Internal, outcome->reason, outcome->help});
+    if (!stopped) end_process_now(failed);
+    end_process_in_time(failed);
+    return failed;
+  }
   if (arguments.json) {
     nlohmann::json out = nlohmann::json::object();
     for (const auto& [stage, metrics] : recorder.results) out[stage] = metrics;

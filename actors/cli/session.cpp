@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "actors/cli/context.hpp"
+#include "actors/cli/ending.hpp"
 #include "actors/cli/learning_summary.hpp"
 #include "actors/cli/run_recorder.hpp"
 #include "actors/hosts/caf/caf_host.hpp"
@@ -118,10 +119,18 @@ unsigned engine_threads(const graphs::Plan& plan) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-runtime::RunOutcome wait_for_outcome(OutcomeSlot& slot, hosts::CafHost& host,
-                                     const ledger::RunDirectory& directory, Narrator& narrator) {
+struct Awaited {
+  runtime::RunOutcome outcome;
+  bool forced = false;  // the coordinator did not say so: it may be in the middle of something
+};
+
+Awaited wait_for_outcome(OutcomeSlot& slot, hosts::CafHost& host, const graphs::Plan& plan,
+                         const runtime::RunningGraph& graph, const ledger::RunDirectory& directory,
+                         Narrator& narrator) {
+  using State = runtime::RunOutcome::State;
   int seen = 0;
   bool asked = false;
+  Pulse pulse(graph, plan, host);
   const auto ask = [&](const std::string& reason, const std::string& told) {
     narrator.line(told);
     host.post(runtime::kCoordinator, runtime::kCoordinator, runtime::StopRun{reason});
@@ -131,19 +140,19 @@ runtime::RunOutcome wait_for_outcome(OutcomeSlot& slot, hosts::CafHost& host,
     {
       std::unique_lock lock(slot.mutex);
       if (slot.wake.wait_for(lock, kPoll, [&] { return slot.outcome.has_value(); }))
-        return *slot.outcome;
+        return {*slot.outcome};
     }
+    if (auto stopped = pulse.stopped()) return {std::move(*stopped), true};
     if (interrupts > seen) {
       seen = interrupts;
-      if (seen > 1) return {runtime::RunOutcome::State::Stopped, "interrupted twice", "", 0};
+      if (seen > 1) return {{State::Stopped, "interrupted twice", "", 0}, true};
       if (!asked)
         ask("interrupted",
             "Stopping: what is in flight is finished and saved. Once more Ctrl-C "
             "stops at once.");
     }
     if (const auto request = directory.stop_requested(); request && (!asked || !request->drain)) {
-      if (!request->drain)
-        return {runtime::RunOutcome::State::Stopped, "asked to stop at once", "", 0};
+      if (!request->drain) return {{State::Stopped, "asked to stop at once", "", 0}, true};
       ask("asked by `troupe stop`",
           "Stopping, as `troupe stop` asked: what is in flight is "
           "finished and saved.");
@@ -175,6 +184,23 @@ void print_summary(const runtime::RunOutcome& outcome, const graphs::Plan& plan,
       std::cout << "Go on with:\n  troupe resume " << path << "\n";
       return;
   }
+}
+
+/// Shows what went wrong, if anything did; the exit status.
+int status_of(const runtime::RunOutcome& outcome, const ledger::Accounts& accounts,
+              std::initializer_list<const Result<void>*> written) {
+  if (outcome.state == runtime::RunOutcome::State::Failed) {
+    complain(Error{ErrorCode::Internal, outcome.reason, outcome.help});
+    return kRunFailed;
+  }
+  for (const Result<void>* result : written) {
+    if (!result->ok()) return complain(result->error(), kRunFailed);
+  }
+  if (!accounts.holds()) {
+    complain(Error{ErrorCode::Internal, "the equation above does not hold: samples were lost", ""});
+    return kRunFailed;
+  }
+  return outcome.state == runtime::RunOutcome::State::Stopped ? kInterrupted : kDone;
 }
 
 }  // namespace
@@ -211,6 +237,7 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   services.recorder = recorder->get();
   runtime::Coordinator::Options rules;
   rules.start = {directory.info().incarnation, options.resume ? options.resume->step : 0};
+  rules.stall_timeout = plan.run.stall_timeout;
   if (options.resume) {
     services.cursors = (*recorder)->cursors();
     rules.first_admission = (*recorder)->ledger().next_admission();
@@ -223,21 +250,31 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   narrator.line("Run directory: " + directory.path().string());
   for (const auto& [address, runner] : (*graph)->runners()) host.adopt(address, *runner);
   host.adopt(runtime::kCoordinator, (*graph)->coordinator());
-  runtime::RunOutcome outcome;
+  Awaited awaited;
+  runtime::RunOutcome& outcome = awaited.outcome;
   if (interrupts > 0) {  // while models were read: nothing is in flight that could be finished
     outcome = {runtime::RunOutcome::State::Stopped, "interrupted before it began", "", 0};
   } else {
     (*graph)->coordinator().begin();
-    outcome = wait_for_outcome(slot, host, directory, narrator);
+    awaited = wait_for_outcome(slot, host, plan, **graph, directory, narrator);
   }
-  host.stop();
+  const bool stopped = stops_in_time(host, awaited.forced);
+  if (!stopped && awaited.forced) {
+    // The coordinator may be writing: the ledger is left as a crash would leave it.
+    narrator.finish();
+    const bool failed = outcome.state == runtime::RunOutcome::State::Failed;
+    (void)directory.set_state(failed ? ledger::RunState::Failed : ledger::RunState::Stopped,
+                              outcome.reason, host.clock().wall_seconds());
+    complain(Error{ErrorCode::Internal, outcome.reason, outcome.help});
+    end_process_now(failed ? kRunFailed : kInterrupted);
+  }
   outcome.step = narrator.step();  // a forced stop does not know it
   narrator.finish();
   // What was cut off, or came back with a resume and was not begun again.
   const auto cut = (*recorder)->ledger().end_left_over("the run ended");
+  const Result<void> cut_off = cut.ok() ? Result<void>() : cut.error();
   const ledger::Accounts accounts = (*recorder)->ledger().accounts();
   auto written = (*recorder)->commit();
-  *graph = nullptr;
 
   using State = runtime::RunOutcome::State;
   const auto state = outcome.state == State::Finished  ? ledger::RunState::Finished
@@ -246,18 +283,11 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   auto recorded = directory.set_state(state, outcome.reason, host.clock().wall_seconds());
   const double seconds = std::chrono::duration<double>(host.clock().now() - began).count();
   print_summary(outcome, plan, directory, accounts, narrator.summary(), seconds);
-  if (outcome.state == State::Failed) {
-    complain(Error{ErrorCode::Internal, outcome.reason, outcome.help});
-    return kRunFailed;
-  }
-  if (!cut.ok()) return complain(cut.error(), kRunFailed);
-  if (!written.ok()) return complain(written.error(), kRunFailed);
-  if (!recorded.ok()) return complain(recorded.error(), kRunFailed);
-  if (!accounts.holds()) {
-    complain(Error{ErrorCode::Internal, "the equation above does not hold: samples were lost", ""});
-    return kRunFailed;
-  }
-  return outcome.state == State::Stopped ? kInterrupted : kDone;
+  const int status = status_of(outcome, accounts, {&cut_off, &written, &recorded});
+  // Engines and stages that never return must not keep the process.
+  if (!stopped) end_process_now(status);
+  end_process_in_time(status);
+  return status;
 }
 
 }  // namespace troupe::cli

@@ -48,6 +48,8 @@ class Admission {
 
   std::uint32_t published() const { return published_; }
   std::size_t unfinished() const { return live_.size(); }
+  /// Of these, at the learner.
+  std::size_t waiting_for_a_step() const { return ready_count_; }
   std::uint64_t admitted() const { return next_number_; }
 
  private:

@@ -144,8 +144,10 @@ void Coordinator::on(GroupReady&& event) {
 
 void Coordinator::take_batches() {
   if (over_) return;
-  if (auto groups = admission_.take_batch())
+  if (auto groups = admission_.take_batch()) {
+    standing_.step_under_way = step_ + 1;
     post(*plan_.gate->learner, TakeBatch{step_ + 1, std::move(*groups)});
+  }
 }
 
 void Coordinator::end_sample(const EndedSample& sample, std::uint32_t step) {
@@ -169,7 +171,13 @@ void Coordinator::resolve(const GroupId& id) {
 }
 
 void Coordinator::on(Ended&& event) {
-  if (!plan_.gate || !plan_.gate->learner) progress_at_ = host_.clock().now();
+  if (!plan_.gate || !plan_.gate->learner) {
+    progress_at_ = host_.clock().now();
+  } else {
+    fruitless_at_ = host_.clock().now();
+    for (const EndedSample& sample : event.samples)
+      standing_.count_fruitless(event.stage, sample.end, sample.reason);
+  }
   for (EndedSample& sample : event.samples) {
     const auto group = groups_.find(sample.sample.prompt);
     const bool undecided = assembles_ && sample.end == End::Failed && group != groups_.end() &&
@@ -188,6 +196,8 @@ void Coordinator::on(Ended&& event) {
 void Coordinator::on(StepTaken&& event) {
   step_ = event.version.step;
   progress_at_ = host_.clock().now();
+  standing_.step_under_way.reset();
+  standing_.fruitless.clear();
   std::vector<GroupId> groups;
   for (const EndedSample& sample : event.samples) {
     if (groups.empty() || groups.back() != sample.sample.prompt)
@@ -271,9 +281,11 @@ void Coordinator::drain() {
 }
 
 void Coordinator::on(Tick&&) {
+  heartbeat_.fetch_add(1, std::memory_order_relaxed);
   host_.post_after(options_.stall_timeout / 4, kCoordinator, Tick{});
   if (describing_ || host_.clock().now() - progress_at_ < options_.stall_timeout) return;
   describing_ = true;
+  standing_.descriptions.clear();
   for (const Address stage : running_) post(stage, Describe{});
   host_.post_after(options_.describe_timeout, kCoordinator, DescriptionsDue{});
 }
@@ -283,26 +295,27 @@ void Coordinator::on(CommitDue&&) {
   check(recorder_.commit());
 }
 
-void Coordinator::on(Description&& event) { descriptions_[event.stage] = std::move(event); }
+void Coordinator::on(Description&& event) {
+  standing_.descriptions[event.stage] = std::move(event);
+}
 
 void Coordinator::on(DescriptionsDue&&) {
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(options_.stall_timeout).count();
-  const bool learns = plan_.gate && plan_.gate->learner;
-  std::string text = std::string(learns ? "no step" : "no sample") + " has finished for " +
-                     std::to_string(seconds) + " s.";
-  // Who does not answer is stuck in its own code; otherwise whoever is busy is named.
+  describing_ = false;
+  const TimePoint now = host_.clock().now();
+  if (now - progress_at_ < options_.stall_timeout) return;  // it went on meanwhile
+  standing_.without_progress = now - progress_at_;
+  standing_.running = running_;
   for (const Address stage : running_) {
-    const auto it = descriptions_.find(stage);
-    if (it == descriptions_.end())
-      text += " Stage '" + name_of_stage(stage) + "' does not answer.";
-    else if (!it->second.idle)
-      text += " Stage '" + name_of_stage(stage) + "': " + it->second.text + ".";
+    if (host_.is_handling(stage)) standing_.handling.insert(stage);
   }
-  if (!asks_.empty())
-    text += " The gate is closed: " + std::to_string(admission_.unfinished()) +
-            " groups are unfinished.";
-  fail(text, "What was committed is safe: look at the stage named, then `troupe resume`");
+  // Samples that ended before it stood still are not why it does.
+  if (now - fruitless_at_ > options_.stall_timeout / 2) standing_.fruitless.clear();
+  standing_.prompts_at_gate = asks_.size();
+  standing_.unfinished_groups = admission_.unfinished();
+  standing_.groups_ready = admission_.waiting_for_a_step();
+  fail(explain_standstill(plan_, standing_),
+       "What was committed is safe: mend that stage, then `troupe resume`. If it only is slow, "
+       "give it more time with --set run.stall_timeout=1h");
 }
 
 void Coordinator::check(Result<void> recorded) {

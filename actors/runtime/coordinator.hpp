@@ -3,6 +3,7 @@
 // decides refills, supervises stages, watches for standstill, hands out checkpoint folders, and
 // tells the recorder what became of every sample. An actor like the stages: events in, events out;
 // the same in a real run and in a simulation.
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "actors/runtime/admission.hpp"
 #include "actors/runtime/recorder.hpp"
 #include "actors/runtime/restart_policy.hpp"
+#include "actors/runtime/standstill.hpp"
 #include "graphs/plan.hpp"
 
 namespace troupe::runtime {
@@ -43,6 +45,8 @@ class Coordinator final : public Actor {
   /// Starts every stage of the flow. Called once, by the host.
   void begin();
   void handle(std::span<Event> events) override;
+  /// Grows at least every quarter of the stall timeout while events are handled. Any thread.
+  std::uint64_t heartbeat() const { return heartbeat_.load(std::memory_order_relaxed); }
 
  private:
   struct GroupState {
@@ -113,8 +117,10 @@ class Coordinator final : public Actor {
   bool commit_due_ = false;  // a CommitDue is on its way
   std::optional<std::string> stop_reason_;
   TimePoint progress_at_{};
+  std::atomic<std::uint64_t> heartbeat_{0};
   bool describing_ = false;
-  std::unordered_map<Address, Description> descriptions_;
+  StandstillFacts standing_;  // what is known of a standstill so far
+  TimePoint fruitless_at_{};  // when a sample last ended without being trained
 };
 
 }  // namespace troupe::runtime

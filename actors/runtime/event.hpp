@@ -167,10 +167,22 @@ struct StageFailed {
 struct Finished {
   Address stage;
 };
+/// What keeps a stage from going on. The first ones are causes, the last ones their victims.
+enum class Standstill : std::uint8_t {
+  Engine,   // work that it started on an engine has not come back
+  Down,     // it failed and waits to be restarted
+  Holds,    // it has inputs in hand and nothing under way for them
+  Refuses,  // it has room, and takes no input, or (a source) gives no prompt
+  Weights,  // weights that were promised have not come
+  Answer,   // a stage that it called has not answered
+  Room,     // an edge behind it is full
+  Input,    // it waits for others
+};
 struct Description {
   Address stage;
-  bool idle;         // nothing in hand and nothing waiting
-  std::string text;  // what it waits for, naming edges
+  Standstill standstill;
+  std::size_t in_hand;  // inputs that it was given and has not settled
+  std::string text;     // what it waits for, naming edges
 };
 
 // To the coordinator, from outside and from its own timers.
@@ -211,6 +223,8 @@ class Host {
   virtual Clock& clock() = 0;
   virtual void post(Address from, Address to, Event event) = 0;
   virtual void post_after(Duration delay, Address to, Event event) = 0;
+  /// Whether that actor is handling an event at this moment; one that does so for long is stuck.
+  virtual bool is_handling(Address) const { return false; }
 };
 
 }  // namespace troupe::runtime

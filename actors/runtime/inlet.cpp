@@ -115,6 +115,12 @@ bool Inlet::empty() const {
                      [](const Branch& branch) { return branch.queue.empty(); });
 }
 
+bool Inlet::has_ready() const {
+  return !ready_.empty() ||
+         std::any_of(branches_.begin(), branches_.end(),
+                     [](const Branch& branch) { return !branch.queue.empty(); });
+}
+
 bool Inlet::ended() const {
   return empty() && std::all_of(branches_.begin(), branches_.end(),
                                 [](const Branch& branch) { return branch.ended; });

@@ -50,6 +50,8 @@ class Inlet {
   /// Nothing is here and nothing will come.
   bool ended() const;
   bool empty() const;
+  /// Something that the stage could take stands here, or will when the queues are looked at.
+  bool has_ready() const;
   std::uint32_t port() const { return port_; }
   /// "3 samples wait in 'check -> reward'; a join misses ..." or "".
   std::string describe() const;

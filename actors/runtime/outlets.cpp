@@ -161,7 +161,9 @@ std::vector<std::string> Outlets::describe() const {
   std::vector<std::string> parts;
   for (const auto& [port, edges] : ports_) {
     for (const Edge& edge : edges) {
-      if (edge.waiting.empty()) continue;
+      const bool full = edge.plan->delivery == graphs::Delivery::Queue &&
+                        edge.credit.items_used() >= edge.credit.items_max();
+      if (edge.waiting.empty() && !full) continue;
       parts.push_back("waits for room on edge '" + edge.plan->name + "' (" +
                       std::to_string(edge.credit.items_used()) + " of " +
                       std::to_string(edge.credit.items_max()) + " used)");

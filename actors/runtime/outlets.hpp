@@ -39,7 +39,7 @@ class Outlets {
   bool blocked(std::optional<TaskKey> task) const;
   /// Nothing is held back.
   bool empty() const;
-  /// "waits for room on edge 'a -> b' (4 of 4 used)" for each edge that holds something back.
+  /// "waits for room on edge 'a -> b' (4 of 4 used)" for each edge that is full.
   std::vector<std::string> describe() const;
 
  private:

@@ -28,6 +28,7 @@ class RunningGraph {
                                                      Host& host, Coordinator::OnOutcome on_outcome);
 
   Coordinator& coordinator() { return *coordinator_; }
+  const Coordinator& coordinator() const { return *coordinator_; }
   /// (address, actor) of every stage that runs.
   const std::vector<std::pair<Address, std::unique_ptr<StageRunner>>>& runners() const {
     return runners_;

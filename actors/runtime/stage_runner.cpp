@@ -307,7 +307,7 @@ void StageRunner::on(Restart&&) {
   }
 }
 
-void StageRunner::on(Describe&&) { tell(Description{self_, idle(), describe()}); }
+void StageRunner::on(Describe&&) { tell(describe()); }
 
 void StageRunner::pump() {
   if (!started_) return;
@@ -348,8 +348,10 @@ bool StageRunner::pump_once() {
 
 bool StageRunner::pump_source() {
   if (source_done_) return false;
+  gave_ = false;
   call([&](Outbox& out) { stage_->on_room(out); });
-  return true;
+  // One that gave nothing is asked again after the next event: it may wait for an engine.
+  return gave_ || source_done_;
 }
 
 bool StageRunner::pump_gate(Inlet& inlet) {
@@ -421,6 +423,7 @@ bool StageRunner::give_to_stage(std::uint32_t port, Envelope envelope, bool refi
 }
 
 void StageRunner::send(std::uint32_t port, Envelope envelope) {
+  gave_ = true;
   const bool is_weights = envelope.type == MessageType::Weights;
   const Key key = key_of(envelope);
   if (!is_weights && !key.group) {
@@ -492,18 +495,30 @@ bool StageRunner::inputs_ended() const {
   return !is_gate_ || in_hand_.empty();
 }
 
-bool StageRunner::idle() const {
-  if (finished_) return true;
-  return in_hand_.empty() && tickets_.empty() && waiting_.empty() && !blocked({}) &&
-         caller_.empty() && service_.empty() &&
-         std::all_of(inlets_.begin(), inlets_.end(),
-                     [](const Inlet& inlet) { return inlet.empty(); });
+Standstill StageRunner::standstill() const {
+  if (finished_) return Standstill::Input;
+  if (down_) return Standstill::Down;
+  if (!tickets_.empty()) return Standstill::Engine;
+  if (!caller_.empty()) return Standstill::Answer;
+  if (outlets_.blocked({})) return Standstill::Room;
+  // A learner's groups wait there for the coordinator, who knows whether it gave them a step.
+  if (!in_hand_.empty() && !context_.stage->contract->learns) return Standstill::Holds;
+  if (!service_.empty()) return Standstill::Holds;
+  if (is_source_) return source_done_ ? Standstill::Input : Standstill::Refuses;
+  if (is_gate_) {
+    if (waiting_.empty() || !waiting_.front().admitted) return Standstill::Input;
+    return weights_reached(*waiting_.front().admitted) ? Standstill::Refuses : Standstill::Weights;
+  }
+  const bool could_take = std::any_of(inlets_.begin(), inlets_.end(),
+                                      [](const Inlet& inlet) { return inlet.has_ready(); });
+  return could_take ? Standstill::Refuses : Standstill::Input;
 }
 
-std::string StageRunner::describe() const {
-  if (finished_) return "finished";
+Description StageRunner::describe() const {
+  const Standstill standing = standstill();
   std::string text;
   const auto add = [&](std::string part) { text += (text.empty() ? "" : "; ") + std::move(part); };
+  if (finished_) return {self_, standing, 0, "finished"};
   if (down_) add("failed and waits to be restarted");
   if (!in_hand_.empty()) {
     TimePoint oldest = host_.clock().now();
@@ -514,7 +529,18 @@ std::string StageRunner::describe() const {
         std::to_string(seconds) + " s");
   }
   if (!tickets_.empty())
-    add("waits for its engine to answer " + std::to_string(tickets_.size()) + " pieces of work");
+    add("waits for its engine to answer " + std::to_string(tickets_.size()) +
+        (tickets_.size() == 1 ? " piece of work" : " pieces of work"));
+  if (standing == Standstill::Holds) add("has nothing under way for it");
+  if (standing == Standstill::Refuses)
+    add(is_source_ ? "gives nothing although there is room" : "takes nothing although it could");
+  if (standing == Standstill::Weights) {
+    for (const LatestIn& in : latest_) {
+      if (!in.value || in.value->version < *waiting_.front().admitted)
+        add("waits for weights of version " + to_string(*waiting_.front().admitted) + " on edge '" +
+            context_.plan->edges[in.edge].name + "'");
+    }
+  }
   if (std::string part = caller_.describe(); !part.empty()) add(std::move(part));
   if (std::string part = service_.describe(); !part.empty()) add(std::move(part));
   for (std::string& part : outlets_.describe()) add(std::move(part));
@@ -522,7 +548,7 @@ std::string StageRunner::describe() const {
   for (const Inlet& inlet : inlets_) {
     if (std::string part = inlet.describe(); !part.empty()) add(std::move(part));
   }
-  return text.empty() ? "idle" : text;
+  return {self_, standing, in_hand_.size(), text.empty() ? "idle" : text};
 }
 
 }  // namespace troupe::runtime

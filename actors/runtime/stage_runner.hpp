@@ -101,8 +101,8 @@ class StageRunner final : public Actor {
   void call(const std::function<void(Outbox&)>& body);
   void fail(Error error, bool restartable);
   void tell(Event event);  // the coordinator
-  std::string describe() const;
-  bool idle() const;
+  Description describe() const;
+  Standstill standstill() const;
 
   StageContext context_;
   StageFactory factory_;
@@ -134,6 +134,7 @@ class StageRunner final : public Actor {
   std::deque<SampleId> refills_;
 
   bool started_ = false, down_ = false, draining_ = false;
+  bool gave_ = false;  // the source: something, when it was last asked
   bool source_done_ = false, end_told_ = false, closed_ = false, finished_ = false;
 };
 

@@ -276,6 +276,29 @@ class Life(TinyRunTest):
         self.assertIn("the checkpoint of step 2", done.err)
         self.check_books(5)
 
+    def test_a_stage_that_never_returns_ends_the_run_with_its_name(self):
+        os.mkfifo(self.path("pipe"))
+        # Somebody who opens the pipe and never reads: the sink blocks in its write.
+        reader = os.open(self.path("pipe"), os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.write("tiny.toml", GRAPH.replace(
+            "[graph]\nflow = [",
+            '[stage.log]\nkind = "sink.jsonl"\npath = "pipe"\n[graph]\nflow = [\n'
+            '  "reward -> log",').replace("steps = 4", 'steps = 100000\nstall_timeout = "3s"'))
+        failed = self.troupe("run", "tiny.toml", "--quiet")
+        self.check_one_error(failed, FAILED, "no step has finished for",
+                             "Stage 'log' holds it up: it does not answer",
+                             "edge 'reward -> log'", "run.stall_timeout")
+        status = self.status_of()
+        self.assertEqual(status["state"], "failed")
+        self.assertTrue(status["holds"])
+        self.assertEqual(status["samples"]["in_flight"], 0)
+        self.assertIn("'log'", status["reason"])
+        goal = status["step"] + 2
+        self.troupe("resume", "tiny", "--quiet",
+                    *sets([f"run.steps={goal}", "stage.log.path=log.jsonl"]), status=DONE)
+        self.assertTrue(self.status_of()["holds"])
+
     def test_the_same_seed_without_staleness_gives_the_same_weights(self):
         sums = []
         for _ in range(2):

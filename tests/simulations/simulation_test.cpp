@@ -274,7 +274,7 @@ TEST_CASE("a_verifier_that_never_answers_ends_the_run_with_its_name") {
   const auto outcome = simulation.run();
   REQUIRE(outcome.has_value());
   CHECK(outcome->state == runtime::RunOutcome::State::Failed);
-  CHECK(outcome->reason.find("Stage 'check_math': has") != std::string::npos);
+  CHECK(outcome->reason.find("Stage 'check_math' holds it up: it has") != std::string::npos);
   CHECK(outcome->reason.find("engine to answer") != std::string::npos);
 }
 

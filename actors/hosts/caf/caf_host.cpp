@@ -56,6 +56,8 @@ class Post {
   bool in_turn() const {
     return turn_of_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
+  /// Any thread.
+  bool is_handling() const { return turn_of_.load(std::memory_order_relaxed) != std::thread::id(); }
   /// In the actor's turn.
   void leave(Post& to, runtime::Event event) {
     auto it = std::find_if(leaving_.begin(), leaving_.end(),
@@ -143,6 +145,11 @@ CafHost::~CafHost() { stop(); }
 void CafHost::adopt(runtime::Address address, runtime::Actor& actor) {
   Post& post = system_->posts.try_emplace(address, actor).first->second;
   post.handle = system_->system.spawn(forward_to, &post);
+}
+
+bool CafHost::is_handling(runtime::Address address) const {
+  const auto it = system_->posts.find(address);
+  return it != system_->posts.end() && it->second.is_handling();
 }
 
 void CafHost::post(runtime::Address from, runtime::Address to, runtime::Event event) {

@@ -23,6 +23,7 @@ class CafHost final : public runtime::Host {
   Clock& clock() override { return clock_; }
   void post(runtime::Address from, runtime::Address to, runtime::Event event) override;
   void post_after(Duration delay, runtime::Address to, runtime::Event event) override;
+  bool is_handling(runtime::Address address) const override;
 
   /// Ends all actors, waiting for events that are being handled. Not from an actor.
   void stop();
