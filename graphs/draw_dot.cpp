@@ -1,5 +1,6 @@
 // The flow for Graphviz.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "graphs/picture.hpp"
 #include "graphs/print.hpp"
@@ -111,8 +112,17 @@ std::string draw_dot(const Plan& plan) {
       break;
     }
   }
+  for (const RoutePlan& route : plan.routes) {
+    out += fmt::format(
+        "  \" route {}\" [shape=diamond, style=filled, fillcolor=\"#dddddd\", fontsize=10, "
+        "margin=\"0.02,0.02\", label=\"task\"];\n",
+        route.index);
+    out += fmt::format("  \"{}\" -> \" route {}\" [label=\"\"];\n",
+                       escaped(plan.stages[route.entrance.stage].name), route.index);
+  }
   for (const EdgePlan& edge : plan.edges) {
-    const std::string& from = plan.stages[edge.from.stage].name;
+    const std::string from =
+        edge.route ? fmt::format(" route {}", *edge.route) : plan.stages[edge.from.stage].name;
     std::string to = plan.stages[edge.to.stage].name;
     EdgePlan drawn = edge;
     if (plan.gate && edge.to.stage == plan.gate->stage && edge.delivery == Delivery::Queue) {
@@ -127,9 +137,10 @@ std::string draw_dot(const Plan& plan) {
   }
   for (const CallPlan& call : plan.calls) {
     out += fmt::format(
-        "  \"{}\" -> \"{}\" [dir=both, style=dashed, color=\"#5a3d8a\", fontcolor=\"#5a3d8a\", "
-        "label=\"calls\"];\n",
-        escaped(plan.stages[call.from.stage].name), escaped(plan.stages[call.to.stage].name));
+        "  \"{}\" -> \"{}\" [dir=both, color=\"#5a3d8a\", fontcolor=\"#5a3d8a\", "
+        "label=\"{}\"];\n",
+        escaped(plan.stages[call.from.stage].name), escaped(plan.stages[call.to.stage].name),
+        escaped(fmt::format("{}", fmt::join(call_notes(call), ", "))));
   }
   // What an evaluator names as its data and verifiers.
   for (const StagePlan& stage : plan.stages) {

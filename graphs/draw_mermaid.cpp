@@ -92,13 +92,19 @@ std::string draw_mermaid(const Plan& plan) {
     if (join.outer) {
       out += link(from, "-->", {}, fmt::format("join{}", join.outer->join));
     } else {
-      out += link(from, "-->", edge_notes(plan, end_of(plan, join)), id_of(join.to.stage));
+      out += link(from, "-->", join_notes(plan, join), id_of(join.to.stage));
     }
   }
+  for (const RoutePlan& route : plan.routes) {
+    out += fmt::format("  route{}{{{}}}:::joint\n", route.index, words("task"));
+    out += link(id_of(route.entrance.stage), "-->", {}, fmt::format("route{}", route.index));
+  }
   for (const EdgePlan& edge : plan.edges) {
-    const std::string from = id_of(edge.from.stage);
+    const std::string from =
+        edge.route ? fmt::format("route{}", *edge.route) : id_of(edge.from.stage);
     if (edge.join) {
-      out += link(from, "-->", {}, fmt::format("join{}", edge.join->join));
+      const auto tasks = edge.tasks ? std::vector{edge.tasks->text()} : std::vector<std::string>{};
+      out += link(from, "-->", tasks, fmt::format("join{}", edge.join->join));
     } else if (edge.delivery == Delivery::Latest) {
       out += link(from, "-.->", edge_notes(plan, edge), id_of(edge.to.stage));
     } else {
@@ -107,7 +113,7 @@ std::string draw_mermaid(const Plan& plan) {
     }
   }
   for (const CallPlan& call : plan.calls) {
-    out += link(id_of(call.from.stage), "<-.->", {"calls"}, id_of(call.to.stage));
+    out += link(id_of(call.from.stage), "<-->", call_notes(call), id_of(call.to.stage));
   }
   return out + colours();
 }

@@ -26,14 +26,19 @@ class Drawing {
   Drawing(const Plan& plan, int width) : plan_(plan), width_(width) {}
 
   std::string run() {
-    std::vector<int> widths(plan_.stages.size());
+    LayoutRequest request;
+    request.widths.resize(plan_.stages.size());
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
       if (!plan_.stages[i].in_flow) continue;
       for (const std::string& line : box_lines(plan_.stages[i])) {
-        widths[i] = std::max(widths[i], display_width(line) + 4);
+        request.widths[i] = std::max(request.widths[i], display_width(line) + 4);
       }
     }
-    layout_ = layout_of(plan_, widths);
+    for (const EdgePlan& edge : plan_.edges) {
+      request.arcs.push_back({static_cast<int>(edge.from.stage), static_cast<int>(edge.to.stage),
+                              edge.delivery == Delivery::Latest});
+    }
+    layout_ = layout_of(request);
     if (layout_.width > width_) return as_list();
     int y = 0;
     for (std::size_t row = 0; row < layout_.rows.size(); ++row) y = channel(row, boxes(row, y));
@@ -71,15 +76,15 @@ class Drawing {
     int height = 0;
     for (const int index : layout_.rows[row]) {
       const LayoutNode& node = layout_.nodes[index];
-      if (node.stage < 0) continue;
-      const auto lines = box_lines(plan_.stages[node.stage]);
+      if (node.box < 0) continue;
+      const auto lines = box_lines(plan_.stages[node.box]);
       canvas_.box(node.x, y, node.width, lines);
-      tops_[node.stage] = {y, &node};
+      tops_[node.box] = {y, &node};
       bottoms_[index] = y + static_cast<int>(lines.size()) + 2;
       height = std::max(height, static_cast<int>(lines.size()) + 2);
     }
     for (const int index : layout_.rows[row]) {
-      if (layout_.nodes[index].stage >= 0) continue;
+      if (layout_.nodes[index].box >= 0) continue;
       const int x = layout_.nodes[index].center();
       const bool dotted = dotted_through(index);
       canvas_.vertical(x, y - 1, y + height, dotted);
@@ -90,7 +95,7 @@ class Drawing {
 
   bool dotted_through(int node) const {
     for (const LayoutLine& line : layout_.lines) {
-      if (line.to == node) return plan_.edges[line.edge].delivery == Delivery::Latest;
+      if (line.to == node) return plan_.edges[line.arc].delivery == Delivery::Latest;
     }
     return false;
   }
@@ -103,7 +108,7 @@ class Drawing {
       ++leaving[line.from];
       ++entering[line.to];
       out.push_back({&line, layout_.nodes[line.from].center(), layout_.nodes[line.to].center(),
-                     plan_.edges[line.edge].delivery == Delivery::Latest, -1});
+                     plan_.edges[line.arc].delivery == Delivery::Latest, -1});
     }
     // A line that may be straight is: it leaves or arrives off the middle of a box.
     const auto inside = [&](int node, int x) {
@@ -177,7 +182,7 @@ class Drawing {
     bool gate = false, labels = false;
     for (const Wire& wire : wires) {
       gate = gate || enters_gate(wire);
-      labels = labels || (wire.line->last && !label_of(plan_.edges[wire.line->edge]).empty());
+      labels = labels || (wire.line->last && !label_of(plan_.edges[wire.line->arc]).empty());
     }
     const int first_track = y + (tracks > 0 ? 1 : 0);
     const int label_row = first_track + tracks;
@@ -195,11 +200,11 @@ class Drawing {
   }
 
   bool enters_gate(const Wire& wire) const {
-    return wire.line->last && graphs::enters_gate(plan_, plan_.edges[wire.line->edge]);
+    return wire.line->last && graphs::enters_gate(plan_, plan_.edges[wire.line->arc]);
   }
 
   void finish(const Wire& wire, int first_track, int label_row, int gate_row, int end) {
-    const EdgePlan& edge = plan_.edges[wire.line->edge];
+    const EdgePlan& edge = plan_.edges[wire.line->arc];
     if (!wire.line->last) return;
     if (edge.join && wire.track >= 0) canvas_.put(wire.x2, first_track + wire.track, U'&');
     if (enters_gate(wire) && !gate_drawn_) {
@@ -224,7 +229,7 @@ class Drawing {
   /// `~>` edges that lead back run up the right margin.
   void back_edges() {
     std::map<std::pair<std::uint32_t, std::string>, std::vector<const EdgePlan*>> by_port;
-    for (const std::uint32_t index : layout_.back) {
+    for (const int index : layout_.back) {
       const EdgePlan& edge = plan_.edges[index];
       by_port[{edge.from.stage, edge.from.port}].push_back(&edge);
     }
@@ -255,7 +260,7 @@ class Drawing {
 
   bool free_right(const LayoutNode& node) const {
     for (const int other : layout_.rows[node.row]) {
-      if (layout_.nodes[other].x > node.x && layout_.nodes[other].stage >= 0) return false;
+      if (layout_.nodes[other].x > node.x && layout_.nodes[other].box >= 0) return false;
     }
     return true;
   }

@@ -105,12 +105,25 @@ std::vector<std::string> edge_notes(const Plan& plan, const EdgePlan& edge) {
   return out;
 }
 
-const EdgePlan& end_of(const Plan& plan, const JoinPlan& join) {
+std::vector<std::string> join_notes(const Plan& plan, const JoinPlan& join) {
   const auto found = std::find_if(plan.edges.begin(), plan.edges.end(), [&](const EdgePlan& edge) {
     return edge.join && edge.to == join.to;
   });
   TROUPE_ASSERT(found != plan.edges.end(), "a join that no edge ends");
-  return *found;
+  EdgePlan onward = *found;
+  onward.tasks.reset();  // said where the branch begins
+  return edge_notes(plan, onward);
+}
+
+std::vector<std::string> call_notes(const CallPlan& call) {
+  std::vector<std::string> out = {"calls"};
+  if (call.concurrency_origin.from != Origin::From::Default) {
+    out.push_back(fmt::format("{} at once", call.concurrency));
+  }
+  if (call.deadline_origin.from != Origin::From::Default) {
+    out.push_back(fmt::format("within {}", duration_text(call.deadline)));
+  }
+  return out;
 }
 
 std::string gate_note(const Plan& plan) {

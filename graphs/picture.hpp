@@ -30,8 +30,10 @@ std::vector<std::string> box_lines(const StagePlan& stage);
 /// default one, what travels, conversion, staleness, capacity where the graph sets one.
 std::vector<std::string> edge_notes(const Plan& plan, const EdgePlan& edge);
 
-/// Some edge that ends the join, for what is to be said of what it gives on.
-const EdgePlan& end_of(const Plan& plan, const JoinPlan& join);
+/// The same of what a join gives on to its stage.
+std::vector<std::string> join_notes(const Plan& plan, const JoinPlan& join);
+/// "calls", and how many at once and for how long where the graph says so.
+std::vector<std::string> call_notes(const CallPlan& call);
 
 /// "at most 16 groups of 8 in flight". The plan has a gate.
 std::string gate_note(const Plan& plan);

@@ -16,6 +16,8 @@ std::string draw_text(const Plan& plan, int width = 100);
 std::string draw_dot(const Plan& plan);
 /// For a ```mermaid block of a Markdown page.
 std::string draw_mermaid(const Plan& plan);
+/// A picture of its own, for light and dark pages.
+std::string draw_svg(const Plan& plan);
 
 /// Everything resolved, each value with where it came from.
 std::string print_plan(const Plan& plan);

@@ -11,6 +11,7 @@ int draw(const GraphArguments& arguments, const std::string& format) {
   if (!made) return kConfiguration;
   std::cout << (format == "dot"       ? graphs::draw_dot(*made)
                 : format == "mermaid" ? graphs::draw_mermaid(*made)
+                : format == "svg"     ? graphs::draw_svg(*made)
                                       : graphs::draw_text(*made));
   return kDone;
 }

@@ -47,8 +47,8 @@ int main(int argc, char** argv) {
   command->callback([&] { result = plan(graph); });
 
   command = graph_command(app, "draw", "the flow as a picture", graph);
-  command->add_option("--format", format, "text, dot or mermaid")
-      ->check(CLI::IsMember({"text", "dot", "mermaid"}));
+  command->add_option("--format", format, "text, dot, mermaid or svg")
+      ->check(CLI::IsMember({"text", "dot", "mermaid", "svg"}));
   command->callback([&] { result = draw(graph, format); });
 
   command = app.add_subcommand("kinds", "the kinds of stages, their ports and options");

@@ -88,6 +88,7 @@ TEST_CASE("right_graphs_have_the_plan_and_drawings_that_were_looked_at", "[golde
     compare(fs::path(path).replace_extension(".txt"), draw_text(*result.plan));
     compare(fs::path(path).replace_extension(".dot"), draw_dot(*result.plan));
     compare(fs::path(path).replace_extension(".mmd"), draw_mermaid(*result.plan));
+    compare(fs::path(path).replace_extension(".svg"), draw_svg(*result.plan));
   }
 }
 

@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc < 3) {
-    std::cerr << "graph_tool check|plan|json|draw|dot FILE [--set KEY=VALUE]... | kinds [KIND] | "
+    std::cerr << "graph_tool check|plan|json|draw|dot|mermaid|svg FILE [--set KEY=VALUE]... | "
+                 "kinds [KIND] | "
                  "explain\n";
     return 2;
   }
@@ -44,5 +45,7 @@ int main(int argc, char** argv) {
   if (command == "json") std::cout << plan_json(*result.plan);
   if (command == "draw") std::cout << draw_text(*result.plan);
   if (command == "dot") std::cout << draw_dot(*result.plan);
+  if (command == "mermaid") std::cout << draw_mermaid(*result.plan);
+  if (command == "svg") std::cout << draw_svg(*result.plan);
   return 0;
 }
