@@ -122,6 +122,44 @@ lie over the graph too, and undo it. Repeat --with to lay several files over a g
 `remove = ["stage.check_format", "stage.generate.stop", 'edge."reward -> log"']` takes away what the
 files below brought, before this file says its own. Each text names a section or a key as --set
 does; a test by its name: 'test."the name"'.)"},
+    Explanation{codes::kPhaseTwice, "two phases of one name",
+                R"(
+Later phases name what a phase leaves by its name, so every phase needs its own.)"},
+    Explanation{codes::kUnknownPhase, "an artifact of a phase that is not done by then",
+                R"(
+"@phase/artifact" names what an earlier [[phase]] leaves. Phases run in the order of the file.)"},
+    Explanation{codes::kUnknownArtifact, "an artifact that its phase does not leave",
+                R"(
+A phase with a learner leaves `checkpoint`: the folder of the trained model. A stage that writes a
+file (sink.jsonl) leaves it under the file's own name. `troupe plan` of the recipe lists them.)"},
+    Explanation{codes::kNoPhases, "a recipe without phases",
+                R"(
+A recipe is a list of [[phase]] tables, each with a `name` and the `graph` that it runs.)"},
+    Explanation{codes::kNotAGraph, "a recipe where a graph is needed",
+                R"(
+The file has [recipe] or [[phase]]: it orders graphs and is none itself. `check`, `plan` and `draw`
+take recipes; a phase's graph must be a graph.)"},
+    Explanation{codes::kTestTwice, "two tests of one name",
+                R"(
+Reports name tests, and --only chooses one by its name. A file that lies over another replaces a
+test of the same name; within one file names are unique.)"},
+    Explanation{codes::kTestTarget, "a test that sends where it cannot",
+                R"(
+A test sends finished completions: to a verifier, a scorer or a filter, which single samples reach
+from another stage. Prompts and whole groups cannot be sent, and a learner or a sink is an end where
+nothing more is said of a sample. `from` says which way, where several lead into the stage.)"},
+    Explanation{codes::kTestExpects, "a test that expects what can never be said",
+                R"(
+A verdict comes from a stage that judges and that the samples reach; a reward from a scorer behind
+the stage that they are sent to. A test that expects nothing cannot fail.)"},
+    Explanation{codes::kTestNeedsModel, "a test that would load a model",
+                R"(
+Tests take moments and need no weights. What stands behind the stage that the samples are sent to
+may therefore not run a model, except for learners, where a test ends.)"},
+    Explanation{codes::kTestSamples, "samples of a test, and values for them",
+                R"(
+`text` is one completion, or a list of them: the samples of one prompt, 1 to 1024. Other lists of
+the test have one value for each of them, in their order; a value without [ ] holds for all.)"},
     Explanation{codes::kUnknownKind, "unknown kind",
                 R"(
 `kind` says what a stage does. `troupe kinds` lists the kinds of this program; a kind of your own

@@ -28,6 +28,18 @@ inline constexpr std::string_view kExtendsCycle = "E0151";
 inline constexpr std::string_view kExtendsTooDeep = "E0152";
 inline constexpr std::string_view kOverlayExtends = "E0153";
 inline constexpr std::string_view kNothingToRemove = "E0154";
+// recipes
+inline constexpr std::string_view kPhaseTwice = "E0160";
+inline constexpr std::string_view kUnknownPhase = "E0161";
+inline constexpr std::string_view kUnknownArtifact = "E0162";
+inline constexpr std::string_view kNoPhases = "E0163";
+inline constexpr std::string_view kNotAGraph = "E0164";
+// tests of a graph
+inline constexpr std::string_view kTestTwice = "E0170";
+inline constexpr std::string_view kTestTarget = "E0171";
+inline constexpr std::string_view kTestExpects = "E0172";
+inline constexpr std::string_view kTestNeedsModel = "E0173";
+inline constexpr std::string_view kTestSamples = "E0174";
 // names
 inline constexpr std::string_view kUnknownKind = "E0201";
 inline constexpr std::string_view kUnknownStage = "E0202";

@@ -161,6 +161,31 @@ class Composer {
   Findings& findings_;
 };
 
+void move_spans(RawNode& node, std::uint32_t source) {  // as deep as the reader allows
+  node.span.source = source;
+  for (RawNode& item : node.array) move_spans(item, source);
+  for (RawEntry& entry : node.table) {
+    entry.key_span.source = source;
+    move_spans(entry.value, source);
+  }
+}
+
+/// The values of a phase's `set`, each at its path: tables merge here as well.
+void assign_all(RawNode& root, const std::vector<RawEntry>& before, RawNode& table,
+                Findings& findings) {
+  for (RawEntry& entry : table.table) {
+    std::vector<RawEntry> path = before;
+    const std::vector<std::string> keys = key_path(entry.key);
+    for (const std::string& key : keys) path.push_back({key, entry.key_span, {}});
+    if (keys.empty()) path.push_back({entry.key, entry.key_span, {}});
+    if (entry.value.type == RawNode::Type::Fields) {
+      assign_all(root, path, entry.value, findings);
+    } else {
+      assign(root, path, std::move(entry.value), findings);
+    }
+  }
+}
+
 }  // namespace
 
 ReadFile files_on_disk() {
@@ -180,8 +205,8 @@ ReadFile files_on_disk() {
   };
 }
 
-std::optional<Composed> compose(const GraphInput& input, const ReadFile& read, Sources& sources,
-                                Findings& findings) {
+std::optional<Composed> compose(const GraphInput& input, const PhaseSet& phase,
+                                const ReadFile& read, Sources& sources, Findings& findings) {
   Composer composer(read, sources, findings);
   std::vector<Layer> layers = composer.chain(input.file);
   bool complete = !layers.empty();
@@ -199,6 +224,14 @@ std::optional<Composed> compose(const GraphInput& input, const ReadFile& read, S
   for (std::size_t i = 0; i < layers.size(); ++i) {
     out.layers.push_back(layers[i].source);
     lay_over(out, std::move(layers[i].root), i == 0, findings);
+  }
+  if (phase.table) {
+    const auto index = static_cast<std::uint32_t>(sources.size());
+    out.layers.push_back(index);
+    sources.push_back(*phase.recipe);
+    RawNode table = *phase.table;
+    move_spans(table, index);
+    assign_all(out.root, {}, table, findings);
   }
   for (const std::string& set : input.sets) {
     out.layers.push_back(static_cast<std::uint32_t>(sources.size()));

@@ -25,10 +25,26 @@ struct Composed {
   std::vector<std::uint32_t> layers;  // sources, from the lowest
 };
 
+/// What a phase of a recipe changes: the table of its `set`, with spans in `recipe`.
+struct PhaseSet {
+  const Source* recipe = nullptr;
+  const RawNode* table = nullptr;
+};
+
 /// `sources` gets every text that was read: first the file, then its bases, overlays, sets. Nothing
 /// when a file could not be read or is not TOML.
-std::optional<Composed> compose(const GraphInput& input, const ReadFile& read, Sources& sources,
-                                Findings& findings);
+std::optional<Composed> compose(const GraphInput& input, const PhaseSet& phase,
+                                const ReadFile& read, Sources& sources, Findings& findings);
+
+/// "@phase/artifact" where a recipe gives a path.
+struct ArtifactRef {
+  std::string text;
+  Span span;
+};
+
+/// load_graph for a phase. `artifacts`: what its `set` names of earlier phases.
+LoadResult load_phase(const GraphInput& input, const PhaseSet& phase, const Kinds& kinds,
+                      const LoadOptions& options, std::vector<ArtifactRef>& artifacts);
 
 /// Lays `above` over `below`. `lowest`: there is nothing below that it could remove.
 void lay_over(Composed& below, RawNode above, bool lowest, Findings& findings);

@@ -17,6 +17,7 @@
 #include "graphs/load.hpp"
 #include "graphs/plan.hpp"
 #include "graphs/raw.hpp"
+#include "graphs/tests.hpp"
 
 namespace troupe::graphs {
 
@@ -74,10 +75,18 @@ struct DraftJoin {
   std::optional<std::uint32_t> entrance;  // stage; known after resolve_joins
 };
 
-/// "@phase/artifact" where a recipe gives a path.
-struct ArtifactRef {
-  std::string text;
-  Span span;
+struct DraftExpectation {
+  Expectation plan;
+  Span key_span;
+  std::vector<Span> spans;  // of the values
+};
+
+struct DraftTest {
+  TestPlan plan;  // what is known of it so far
+  std::string from;
+  std::vector<DraftExpectation> expectations;
+  Span span;  // of its name, else the whole table
+  Span to_span, from_span;
 };
 
 struct Draft {
@@ -101,6 +110,7 @@ struct Draft {
   std::vector<Origin> flow_origins;  // of each line
   std::vector<DraftEdge> edges;
   std::vector<DraftJoin> joins;
+  std::vector<DraftTest> tests;
   std::optional<GatePlan> gate;
   Span flow_span;
   bool flow_broken = false;  // part of the flow was not understood: what it connects is unknown
@@ -156,6 +166,11 @@ void check_policies(Draft& draft);
 void check_data(Draft& draft);
 // verdicts.cpp: weights of verdicts.
 void check_weights(Draft& draft);
+
+// read_tests.cpp: [[test]] tables as written.
+void read_tests(Draft& draft, const RawNode& root);
+// check_tests.cpp: what they mean for a graph that has a plan.
+std::vector<TestPlan> check_tests(Draft& draft, const Plan& plan);
 
 /// Contracts of the sections that are no stages.
 const std::vector<OptionSpec>& run_options();

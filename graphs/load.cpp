@@ -17,11 +17,12 @@ bool complete(const Draft& draft) {
 
 std::size_t findings_so_far(const Draft& draft) { return draft.findings.errors(); }
 
-std::optional<Plan> check(Draft& draft, const RawNode& root) {
+void check(Draft& draft, const RawNode& root, LoadResult& out) {
   read_sections(draft, root);
   check_references(draft);
   read_flow(draft, root);
   read_policies(draft, root);
+  read_tests(draft, root);
   check_shape(draft);
   // What follows reasons about ways through the graph: a hole would make it invent problems.
   if (complete(draft) && !draft.cyclic) {
@@ -33,26 +34,39 @@ std::optional<Plan> check(Draft& draft, const RawNode& root) {
     check_weights(draft);
     check_data(draft);
   }
-  if (draft.findings.has_errors()) return std::nullopt;
-  return make_plan(draft);
+  if (draft.findings.has_errors()) return;
+  Plan plan = make_plan(draft);
+  out.tests = check_tests(draft, plan);
+  if (draft.findings.has_errors()) {
+    out.tests.clear();
+  } else {
+    out.plan = std::move(plan);
+  }
 }
 
 }  // namespace
 
-LoadResult load_graph(const GraphInput& input, const Kinds& kinds, const LoadOptions& options) {
+LoadResult load_phase(const GraphInput& input, const PhaseSet& phase, const Kinds& kinds,
+                      const LoadOptions& options, std::vector<ArtifactRef>& artifacts) {
   LoadResult out;
   Findings findings;
   const ReadFile read = options.read ? options.read : files_on_disk();
-  if (auto composed = compose(input, read, out.sources, findings)) {
+  if (auto composed = compose(input, phase, read, out.sources, findings)) {
     Draft draft(kinds, out.sources, findings);
     draft.file = input.file;
     draft.load_options = options;
     draft.removals = std::move(composed->removals);
     draft.layers = std::move(composed->layers);
-    out.plan = check(draft, composed->root);
+    check(draft, composed->root, out);
+    artifacts = std::move(draft.artifacts);
   }
   out.diagnostics = findings.take();
   return out;
+}
+
+LoadResult load_graph(const GraphInput& input, const Kinds& kinds, const LoadOptions& options) {
+  std::vector<ArtifactRef> none;
+  return load_phase(input, {}, kinds, options, none);
 }
 
 LoadResult load_graph_text(std::string text, const std::filesystem::path& file,

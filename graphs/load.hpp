@@ -12,12 +12,14 @@
 #include "graphs/contract.hpp"
 #include "graphs/diagnostic.hpp"
 #include "graphs/plan.hpp"
+#include "graphs/tests.hpp"
 #include "schemas/base/result.hpp"
 
 namespace troupe::graphs {
 
 struct LoadResult {
-  std::optional<Plan> plan;  // present exactly when no diagnostic is an error
+  std::optional<Plan> plan;     // present exactly when no diagnostic is an error
+  std::vector<TestPlan> tests;  // with a plan: its [[test]] tables
   std::vector<Diagnostic> diagnostics;
   Sources sources;  // what the spans point into: first the file, then what it extends, overlays,
                     // and every --set

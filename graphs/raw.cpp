@@ -119,8 +119,11 @@ void apply_set(RawNode& root, const Source& source, std::uint32_t index, Finding
             "quotes: --set 'edge.\"a -> b\".max_staleness=1'");
     return;
   }
-  if (const RawEntry& first = parts->path.front();
-      first.key == "extends" || first.key == "remove") {
+  assign(root, parts->path, std::move(parts->value), findings);
+}
+
+void assign(RawNode& root, const std::vector<RawEntry>& path, RawNode value, Findings& findings) {
+  if (const RawEntry& first = path.front(); first.key == "extends" || first.key == "remove") {
     findings
         .error(codes::kBadSet, fmt::format("`{}` belongs into a file", first.key), first.key_span,
                "cannot be set")
@@ -128,11 +131,11 @@ void apply_set(RawNode& root, const Source& source, std::uint32_t index, Finding
     return;
   }
   RawNode* node = &root;
-  for (std::size_t i = 0; i + 1 < parts->path.size(); ++i) {
-    const RawEntry& part = parts->path[i];
+  for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+    const RawEntry& part = path[i];
     RawEntry* entry = node->find(part.key);
-    if (!entry && i == 1 && (parts->path[0].key == "stage" || parts->path[0].key == "model")) {
-      const std::string& family = parts->path[0].key;
+    if (!entry && i == 1 && (path[0].key == "stage" || path[0].key == "model")) {
+      const std::string& family = path[0].key;
       findings
           .error(codes::kBadSet, fmt::format("there is no [{}.{}] to set", family, part.key),
                  part.key_span, "no such " + family)
@@ -155,12 +158,12 @@ void apply_set(RawNode& root, const Source& source, std::uint32_t index, Finding
     }
     node = &entry->value;
   }
-  RawEntry& last = parts->path.back();
+  const RawEntry& last = path.back();
   if (RawEntry* entry = node->find(last.key)) {
     entry->key_span = last.key_span;
-    entry->value = std::move(parts->value);
+    entry->value = std::move(value);
   } else {
-    node->table.push_back({last.key, last.key_span, std::move(parts->value)});
+    node->table.push_back({last.key, last.key_span, std::move(value)});
   }
 }
 

@@ -47,6 +47,10 @@ std::optional<RawNode> read_toml(const Source& source, std::uint32_t index, Find
 /// diagnosed, because a new one could only be a typing error.
 void apply_set(RawNode& root, const Source& source, std::uint32_t index, Findings& findings);
 
+/// Sets `value` where the keys of `path` lead (values unused), making tables on the way. The same
+/// diagnosis.
+void assign(RawNode& root, const std::vector<RawEntry>& path, RawNode value, Findings& findings);
+
 /// The parts of a dotted key such as `edge."a -> b".capacity`; empty when it is none.
 std::vector<std::string> key_path(std::string_view text);
 

@@ -151,18 +151,24 @@ struct LaterSection {
   std::string_view name, meaning, help;
 };
 constexpr LaterSection kLater[] = {
-    {"test", "[[test]] tables", "remove them, or keep them in a comment"},
-    {"recipe", "recipes", "run the graphs of the phases one after another"},
-    {"phase", "recipes", "run the graphs of the phases one after another"},
     {"group", "groups of devices", "remove it; every stage runs on this machine's CPU"},
     {"plugin", "plugins", "register the kind in the program (CONTRIBUTING.md)"},
 };
 
 void check_top_level(Draft& draft, const RawNode& root) {
-  const std::vector<std::string> known = {"format", "extends", "remove", "run",
+  const std::vector<std::string> known = {"format", "extends", "remove", "run", "test",
                                           "model",  "stage",   "graph",  "edge"};
+  const RawEntry* recipe = root.find("recipe") ? root.find("recipe") : root.find("phase");
+  if (recipe) {
+    draft.findings
+        .error(codes::kNotAGraph, "this is a recipe, not a graph", recipe->key_span,
+               "only recipes have this")
+        .help.push_back(
+            "`troupe check`, `plan` and `draw` take recipes; others take the graph of "
+            "one phase");
+  }
   for (const RawEntry& entry : root.table) {
-    bool fine = false;
+    bool fine = recipe && (entry.key == "recipe" || entry.key == "phase");
     for (const std::string& name : known) fine = fine || name == entry.key;
     if (fine) continue;
     bool later = false;

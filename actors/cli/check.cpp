@@ -2,10 +2,12 @@
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
+#include "actors/cli/recipe.hpp"
 
 namespace troupe::cli {
 
 int check(const GraphArguments& arguments) {
+  if (names_recipe(arguments)) return check_recipe(arguments);
   const auto plan = load(arguments, true).plan;
   if (!plan) return kConfiguration;
   if (arguments.json)

@@ -16,6 +16,8 @@ struct GraphArguments {
 int check(const GraphArguments& arguments);
 int plan(const GraphArguments& arguments);
 int draw(const GraphArguments& arguments, const std::string& format);
+/// Runs the [[test]] tables, or the one named `only`.
+int test(const GraphArguments& arguments, const std::string& only);
 int kinds(const std::string& kind, bool json);
 int explain(const std::string& code);
 /// `examples`: a folder with outputs of `troupe check`; empty: no examples.

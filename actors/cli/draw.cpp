@@ -2,11 +2,13 @@
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
+#include "actors/cli/recipe.hpp"
 #include "graphs/print.hpp"
 
 namespace troupe::cli {
 
 int draw(const GraphArguments& arguments, const std::string& format) {
+  if (names_recipe(arguments)) return draw_recipe(arguments, format);
   const auto made = load(arguments, false).plan;
   if (!made) return kConfiguration;
   std::cout << (format == "dot"       ? graphs::draw_dot(*made)

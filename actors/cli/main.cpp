@@ -51,6 +51,11 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"text", "dot", "mermaid", "svg"}));
   command->callback([&] { result = draw(graph, format); });
 
+  command = graph_command(app, "test", "run the [[test]] tables of a graph", graph);
+  command->add_option("--only", name, "the test of this name");
+  command->add_flag("--json", graph.json, "as JSON");
+  command->callback([&] { result = test(graph, name); });
+
   command = app.add_subcommand("kinds", "the kinds of stages, their ports and options");
   command->add_option("KIND", kind, "one kind");
   command->add_flag("--json", json, "as JSON");

@@ -6,6 +6,7 @@
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
 #include "actors/cli/invocation.hpp"
+#include "actors/cli/recipe.hpp"
 #include "actors/cli/session.hpp"
 #include "actors/cli/takeover.hpp"
 #include "actors/hosts/caf/real_clock.hpp"
@@ -24,6 +25,7 @@ Error no_steps_left(const std::string& run, std::uint32_t step, std::uint64_t st
 }  // namespace
 
 int run(const GraphArguments& arguments, bool quiet) {
+  if (names_recipe(arguments)) return run_recipe(arguments);
   const graphs::LoadResult loaded = load(arguments, true);
   const auto& plan = loaded.plan;
   if (!plan) return kConfiguration;
@@ -92,7 +94,7 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
   }
   std::cerr << "Going on from "
             << (options.resume->folder ? "the checkpoint of step " + std::to_string(step)
-                                   : std::string("the beginning: there is no checkpoint yet"))
+                                       : std::string("the beginning: there is no checkpoint yet"))
             << ".\n";
   if (graph.hash != info->graph_hash)
     std::cerr << "note: the graph differs from the one this run began with (--set)\n";

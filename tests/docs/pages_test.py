@@ -2,6 +2,7 @@
 shell examples may only name graph files that are in the tree. Usage: pages_test.py ROOT [PROGRAM]"""
 import os
 import re
+import shlex
 import subprocess
 import sys
 import unittest
@@ -11,7 +12,7 @@ SKIP = {".git", ".deps", "models", "runs", "data"}
 # The program, when it is built; its commands are then what it says itself.
 PROGRAM = sys.argv[2] if len(sys.argv) > 2 else ""
 COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "run", "resume", "status",
-            "eval", "stop"}
+            "eval", "stop", "test"}
 sys.argv = sys.argv[:1]
 
 
@@ -78,7 +79,7 @@ class Pages(unittest.TestCase):
             for command, shown in re.findall(
                     r"^<!-- output of: troupe ([^\n]+) -->\n```\n(.*?)^```$", text, re.M | re.S):
                 count += 1
-                arguments = command.split()
+                arguments = shlex.split(command)
                 if arguments[0] == "check":
                     # The small model may not be there, and no page is about its absence.
                     arguments += ["--set", f"model.policy.load={os.path.join(ROOT, 'README.md')}"]

@@ -10,6 +10,7 @@
 
 #include "graphs/load.hpp"
 #include "graphs/print.hpp"
+#include "graphs/recipe.hpp"
 #include "tests/catch.hpp"
 #include "tests/graphs/test_kinds.hpp"
 
@@ -56,11 +57,37 @@ void compare(const fs::path& file, const std::string& actual) {
   CHECK(content(file) == actual);
 }
 
-LoadResult load(const fs::path& path, const Kinds& kinds) {
-  // Files are named as if the command ran in their folder: messages are the same everywhere.
+/// Files are named as if the command ran in their folder: messages are the same everywhere.
+LoadOptions beside(const fs::path& path) {
   LoadOptions options;
-  options.read = [&](const fs::path& name) { return files_on_disk()(path.parent_path() / name); };
-  return load_graph(input_of(path, content(path)), kinds, options);
+  options.read = [folder = path.parent_path()](const fs::path& name) {
+    return files_on_disk()(folder / name);
+  };
+  return options;
+}
+
+LoadResult load(const fs::path& path, const Kinds& kinds) {
+  return load_graph(input_of(path, content(path)), kinds, beside(path));
+}
+
+/// What a person sees, of a graph or a recipe, and every diagnostic behind it.
+struct Shown {
+  std::string text;
+  std::vector<Diagnostic> diagnostics;
+};
+Shown show(const fs::path& path, const Kinds& kinds) {
+  const std::string name = path.filename().string();
+  if (name.rfind("recipe_", 0) != 0 || name == "recipe_instead_of_graph.toml") {
+    const LoadResult result = load(path, kinds);
+    return {result.rendered(false), result.diagnostics};
+  }
+  const RecipeResult result = load_recipe(path.filename(), kinds, beside(path));
+  Shown out{result.rendered(false), result.diagnostics};
+  for (const auto& phase : result.graphs) {
+    out.diagnostics.insert(out.diagnostics.end(), phase.graph.diagnostics.begin(),
+                           phase.graph.diagnostics.end());
+  }
+  return out;
 }
 
 }  // namespace
@@ -70,10 +97,10 @@ TEST_CASE("wrong_graphs_get_the_messages_that_were_read_and_found_good", "[golde
   const auto graphs = graphs_in(kGolden);
   REQUIRE(graphs.size() >= 40);
   for (const fs::path& path : graphs) {
-    const LoadResult result = load(path, kinds);
+    const Shown shown = show(path, kinds);
     INFO(path.string());
-    CHECK_FALSE(result.diagnostics.empty());
-    compare(fs::path(path).replace_extension(".txt"), result.rendered(false));
+    CHECK_FALSE(shown.diagnostics.empty());
+    compare(fs::path(path).replace_extension(".txt"), shown.text);
   }
 }
 
@@ -96,7 +123,7 @@ TEST_CASE("every_code_is_explained_and_met_by_a_golden_graph", "[golden]") {
   const Kinds kinds = test_kinds();
   std::set<std::string> met = {"E0101", "E0114", "E0306"};  // load_test.cpp, flow_test.cpp
   for (const fs::path& path : graphs_in(kGolden)) {
-    for (const Diagnostic& diagnostic : load(path, kinds).diagnostics) {
+    for (const Diagnostic& diagnostic : show(path, kinds).diagnostics) {
       met.insert(diagnostic.code);
       INFO(path.string() << " " << diagnostic.code);
       CHECK(explain(diagnostic.code).size() > 60);

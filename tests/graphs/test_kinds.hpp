@@ -134,6 +134,12 @@ inline Kinds test_kinds() {
                 .out("long", Sample)
                 .option("tokens", Integer, 100, "longest short sample")
                 .at_least(1));
+  kinds.add(contract("judge.model")
+                .doc("a model says how good a sample is")
+                .in("samples", Sample)
+                .out("samples", Sample)
+                .judges()
+                .uses_model());
   kinds.add(contract("samples").doc("samples out of nowhere").out("samples", Sample));
   return kinds;
 }
