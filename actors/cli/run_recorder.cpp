@@ -8,6 +8,17 @@ namespace troupe::cli {
 
 using ledger::RunDirectory;
 
+class RunRecorder::Timed {
+ public:
+  explicit Timed(RunRecorder& recorder) : recorder_(recorder), began_(recorder.clock_->now()) {}
+  Timed(const Timed&) = delete;
+  ~Timed() { recorder_.busy_ += recorder_.clock_->now() - began_; }
+
+ private:
+  RunRecorder& recorder_;
+  TimePoint began_;
+};
+
 Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, Disk& disk,
                                                        const Clock& clock, const graphs::Plan& plan,
                                                        const std::optional<ResumePoint>& resume,
@@ -15,6 +26,7 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
                                                        const std::string& ledger_vfs) {
   std::unique_ptr<RunRecorder> recorder(new RunRecorder());
   RunRecorder* self = recorder.get();
+  recorder->clock_ = &clock;
   recorder->plan_ = &plan;
   recorder->incarnation_ = directory.info().incarnation;
   recorder->on_metrics_ = std::move(on_metrics);
@@ -65,8 +77,7 @@ Result<void> RunRecorder::read_history(Disk& disk, const std::filesystem::path& 
   return {};
 }
 
-std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>>
-RunRecorder::cursors() const {
+std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> RunRecorder::cursors() const {
   auto cursors = std::make_shared<std::map<std::uint32_t, runtime::ResumeCursor>>();
   for (const ledger::DatasetCursor& from : ledger_->cursors()) {
     runtime::ResumeCursor& to = (*cursors)[from.dataset];
@@ -79,6 +90,7 @@ RunRecorder::cursors() const {
 
 Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group, std::uint64_t number,
                                                          Version version, std::uint32_t size) {
+  const Timed timed(*this);
   ledger::Admission admission;
   admission.prompt = group;
   admission.number = number;
@@ -114,6 +126,7 @@ Result<void> RunRecorder::log_sample(const runtime::EndedSample& ended, std::uin
 }
 
 Result<void> RunRecorder::refilled(const runtime::EndedSample& failed, const SampleId& again) {
+  const Timed timed(*this);
   TROUPE_TRY(log_sample(failed, 0));
   TROUPE_ASSIGN(const SampleId made, ledger_->refill(failed.sample, failed.end, failed.reason));
   TROUPE_ASSERT(made == again, "ledger and coordinator number attempts differently");
@@ -121,23 +134,31 @@ Result<void> RunRecorder::refilled(const runtime::EndedSample& failed, const Sam
 }
 
 Result<void> RunRecorder::used(Version version, const std::vector<GroupId>& groups) {
+  const Timed timed(*this);
   return ledger_->use({version, 0, groups});
 }
 
 Result<void> RunRecorder::ended(const runtime::EndedSample& sample, std::uint32_t step) {
+  const Timed timed(*this);
   TROUPE_TRY(log_sample(sample, step));
   return ledger_->end(sample.sample, sample.end, sample.reason,
                       sample.end == End::Trained ? step : 0);
 }
 
 Result<void> RunRecorder::stepped(Version version, const runtime::Metrics& metrics) {
-  TROUPE_TRY(metrics_->write(version.step, metrics));
-  on_metrics_("", version.step, metrics);
+  const Timed timed(*this);
+  runtime::Metrics all = metrics;
+  all["ledger/busy_s"] = std::chrono::duration<double>(std::exchange(busy_, {})).count();
+  all["ledger/behind_max_s"] =
+      std::chrono::duration<double>(ledger_->commit_stats().behind_max).count();
+  TROUPE_TRY(metrics_->write(version.step, all));
+  on_metrics_("", version.step, all);
   return ledger_->commit_if_due();
 }
 
 Result<void> RunRecorder::measured(const std::string& stage, std::uint32_t step,
                                    const runtime::Metrics& metrics) {
+  const Timed timed(*this);
   // Evaluated again after a resume from this very step: one line is enough.
   for (const Measured& earlier : history_)
     if (earlier.stage == stage && earlier.step == step) return {};
@@ -147,10 +168,12 @@ Result<void> RunRecorder::measured(const std::string& stage, std::uint32_t step,
 }
 
 Result<std::filesystem::path> RunRecorder::begin_checkpoint(std::uint32_t step) {
+  const Timed timed(*this);
   return checkpoints_->begin(step);
 }
 
 Result<void> RunRecorder::commit_checkpoint(Version version) {
+  const Timed timed(*this);
   TROUPE_TRY(ledger_->commit(ledger::Durability::Power));
   nlohmann::json meta = {{"step", version.step},
                          {"incarnation", version.incarnation},
@@ -175,6 +198,7 @@ void RunRecorder::note(runtime::Severity severity, const std::string& stage,
 }
 
 Result<void> RunRecorder::commit() {
+  const Timed timed(*this);
   TROUPE_TRY(samples_->flush());
   return ledger_->commit();
 }

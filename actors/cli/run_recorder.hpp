@@ -58,10 +58,13 @@ class RunRecorder final : public runtime::Recorder {
   ledger::Checkpoints& checkpoints() { return *checkpoints_; }
 
  private:
+  class Timed;  // adds the time of a call to `busy_`
   RunRecorder() = default;
   Result<void> read_history(Disk& disk, const std::filesystem::path& metrics_file);
   Result<void> log_sample(const runtime::EndedSample& sample, std::uint32_t step);
 
+  const Clock* clock_ = nullptr;
+  Duration busy_{};  // in calls of this class since the last step
   const graphs::Plan* plan_ = nullptr;
   std::uint32_t incarnation_ = 0;
   std::unique_ptr<ledger::Ledger> ledger_;

@@ -163,6 +163,8 @@ Result<void> Ledger::commit_if_due() { return state_->commit_if_due(); }
 
 const CommitStats& Ledger::commit_stats() const { return state_->stats; }
 
+void Ledger::on_commit(std::function<void()> told) { state_->committed = std::move(told); }
+
 Accounts Ledger::accounts() const { return state_->accounts(); }
 
 std::vector<ReasonCount> Ledger::reasons() const {

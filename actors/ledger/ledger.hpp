@@ -154,6 +154,8 @@ class Ledger {
   /// Number of the last event; it only grows, also across resumes.
   std::uint64_t sequence() const;
   const CommitStats& commit_stats() const;
+  /// `told` is called after every commit from now on: what accounts() says then is committed.
+  void on_commit(std::function<void()> told);
   /// Equation, cursors, next admission and sequence, for the manifest of a checkpoint.
   nlohmann::json summary() const;
 

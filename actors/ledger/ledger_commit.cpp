@@ -83,6 +83,7 @@ Result<void> Ledger::State::commit(Durability durability) {
   if (waiting_since)
     stats.behind_max = std::max(stats.behind_max, options.clock->now() - *waiting_since);
   waiting_since.reset();
+  if (committed) committed();
   return {};
 }
 

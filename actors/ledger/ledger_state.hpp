@@ -65,6 +65,7 @@ struct Ledger::State {
   TimePoint last_try{};
   std::optional<TimePoint> waiting_since;  // the first event that is not committed; with a clock
   CommitStats stats;
+  std::function<void()> committed;
 
   Error bug(std::string message) const {
     return {ErrorCode::Internal, std::move(message),

@@ -59,9 +59,10 @@ std::uint32_t as_u32(std::uint64_t value) { return static_cast<std::uint32_t>(va
 Result<Store> Store::open_to_write(const std::filesystem::path& path, const std::string& vfs) {
   Store store;
   TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::Create, vfs));
-  // A checkpoint of the WAL every 4,000 pages (16 MB): it syncs, so it should be rare.
+  // A checkpoint of the WAL every 1,000 pages (4 MB): it syncs, so it should be rare, but whoever
+  // commits waits for it, so it should be short.
   TROUPE_TRY(store.database_.execute(
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000;"));
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=1000;"));
   TROUPE_TRY(store.database_.execute(kTables));
   TROUPE_TRY(store.prepare_writes());
   return store;

@@ -6,9 +6,9 @@
 namespace troupe::runtime {
 namespace {
 
-// What became of a sample is durable at most 100 ms later: half of that is for the commit itself,
-// and for whatever else this thread is doing when it is due.
-constexpr auto kCommitEvery = std::chrono::milliseconds(50);
+// What became of a sample is durable at most 100 ms later: most of that is for the commit itself,
+// which waits for the disk now and then, and for whatever else this thread does when it is due.
+constexpr auto kCommitEvery = std::chrono::milliseconds(25);
 
 Admission::Rules rules_of(const graphs::Plan& plan, std::uint32_t first_step) {
   Admission::Rules rules;

@@ -41,6 +41,8 @@ Error disk_error(const char* what, const fs::path& path, int number) {
 
 namespace {
 
+constexpr std::uint64_t kStartWritingBytes = 4u << 20;
+
 class PosixFile final : public DiskFile {
  public:
   PosixFile(int fd, fs::path path) : fd_(fd), path_(std::move(path)) {}
@@ -54,6 +56,13 @@ class PosixFile final : public DiskFile {
         return disk_error("write", path_, errno);
       }
       bytes = bytes.subspan(static_cast<std::size_t>(n));
+      unstarted_ += static_cast<std::uint64_t>(n);
+    }
+    // The kernel would keep all of a large file until it is synced, and the sync would then take
+    // as long as the disk needs for all of it. An error shows at the sync.
+    if (unstarted_ >= kStartWritingBytes) {
+      (void)::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
+      unstarted_ = 0;
     }
     return {};
   }
@@ -66,6 +75,7 @@ class PosixFile final : public DiskFile {
  private:
   int fd_;
   fs::path path_;
+  std::uint64_t unstarted_ = 0;  // written since the kernel was last told to begin
 };
 
 class PosixDisk final : public Disk {

@@ -62,63 +62,12 @@ double resident_mib() {
   return static_cast<double>(resident) * 4096 / (1 << 20);
 }
 
-/// Passes everything on to the production recorder, and says what it has committed.
-class Watched final : public runtime::Recorder {
- public:
-  Watched(cli::RunRecorder& inner, bool acks) : inner_(inner), acks_(acks) {
-    if (acks_) tell();
-  }
-  Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
-                                              Version version, std::uint32_t size) override {
-    return after(inner_.admitted(group, number, version, size));
-  }
-  Result<void> refilled(const runtime::EndedSample& failed, const SampleId& again) override {
-    return after(inner_.refilled(failed, again));
-  }
-  Result<void> used(Version version, const std::vector<GroupId>& groups) override {
-    return after(inner_.used(version, groups));
-  }
-  Result<void> ended(const runtime::EndedSample& sample, std::uint32_t step) override {
-    return after(inner_.ended(sample, step));
-  }
-  Result<void> stepped(Version version, const runtime::Metrics& metrics) override {
-    return after(inner_.stepped(version, metrics));
-  }
-  Result<void> measured(const std::string& stage, std::uint32_t step,
-                        const runtime::Metrics& metrics) override {
-    return after(inner_.measured(stage, step, metrics));
-  }
-  Result<std::filesystem::path> begin_checkpoint(std::uint32_t step) override {
-    return after(inner_.begin_checkpoint(step));
-  }
-  Result<void> commit_checkpoint(Version version) override {
-    return after(inner_.commit_checkpoint(version));
-  }
-  void note(runtime::Severity severity, const std::string& stage,
-            const std::string& text) override {
-    if (severity == runtime::Severity::Error) std::cerr << "pipeline_run: " << text << "\n";
-    inner_.note(severity, stage, text);
-  }
-  Result<void> commit() override { return after(inner_.commit()); }
-
- private:
-  /// A commit contains everything that was recorded before it.
-  template <class R>
-  R after(R result) {
-    if (acks_ && inner_.ledger().commit_stats().commits != commits_) tell();
-    return result;
-  }
-  void tell() {
-    commits_ = inner_.ledger().commit_stats().commits;
-    const ledger::Accounts accounts = inner_.ledger().accounts();
-    std::printf("ack %llu %llu\n", static_cast<unsigned long long>(accounts.samples.admitted),
-                static_cast<unsigned long long>(accounts.samples.ended()));
-    std::fflush(stdout);
-  }
-  cli::RunRecorder& inner_;
-  bool acks_;
-  std::uint64_t commits_ = 0;
-};
+void acknowledge(const ledger::Ledger& ledger) {
+  const ledger::Accounts accounts = ledger.accounts();
+  std::printf("ack %llu %llu\n", static_cast<unsigned long long>(accounts.samples.admitted),
+              static_cast<unsigned long long>(accounts.samples.ended()));
+  std::fflush(stdout);
+}
 
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
@@ -155,7 +104,7 @@ void write_sample(const std::string& file) {
   prompt.question = "What is 123 + 234?";
   prompt.answer = "357";
   prompt.prompt_template = "chatml";
-  const Payload payload = encode(pipeline::make_sample(prompt, 0, 1, {}));
+  const Payload payload = encode(pipeline::make_sample(prompt, 0, 1, {}, 64));
   checked(real_disk().replace(
       file, std::string_view(reinterpret_cast<const char*>(payload->data()), 8 * payload->size())));
 }
@@ -198,12 +147,15 @@ int main(int argc, char** argv) {
   auto recorder = checked(
       cli::RunRecorder::open(directory, real_disk(), host.clock(), plan, resume,
                              [](const std::string&, std::uint32_t, const runtime::Metrics&) {}));
-  Watched watched(*recorder, arguments.acks);
+  if (arguments.acks) {
+    acknowledge(recorder->ledger());
+    recorder->ledger().on_commit([&] { acknowledge(recorder->ledger()); });
+  }
   stages::ThreadWorkers workers(2);
   runtime::RunServices services;
   services.workers = &workers;
   services.disk = &real_disk();
-  services.recorder = &watched;
+  services.recorder = recorder.get();
   runtime::Coordinator::Options rules;
   rules.start = {directory.info().incarnation, 0};
   if (arguments.resume) {

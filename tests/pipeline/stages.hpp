@@ -8,8 +8,6 @@
 
 namespace troupe::pipeline {
 
-inline constexpr int kTokens = 64;
-
 /// What the counter saw; read from any thread.
 struct Counts {
   std::atomic<std::uint64_t> groups{0}, samples{0};
@@ -19,7 +17,7 @@ struct Counts {
 void register_kinds(runtime::KindSet& kinds, Counts& counts);
 
 /// One sample as the maker makes it.
-Sample make_sample(const Prompt& prompt, std::uint16_t sibling, std::uint64_t seed,
-                   Version version);
+Sample make_sample(const Prompt& prompt, std::uint16_t sibling, std::uint64_t seed, Version version,
+                   std::size_t tokens);
 
 }  // namespace troupe::pipeline

@@ -22,22 +22,31 @@ GRAPH = SOURCE / "tests" / "pipeline" / "pipeline.toml"
 PEER = SOURCE / "tests" / "bench" / "pipeline" / "ray_pipeline.py"
 
 
+SLOW = ("stage.make.tokens=4096", "stage.count.delay=\"4ms\"")
+
+
 def row(name: str, values: list, unit: str, digits: int = 0) -> None:
     print(f"{name:<58} {statistics.median(values):>11,.{digits}f} {unit:<10}"
           f" ({min(values):,.{digits}f} to {max(values):,.{digits}f}, n {len(values)})",
           flush=True)
 
 
-def run_once(folder: pathlib.Path, arguments, sample: pathlib.Path) -> dict:
+def run_once(folder: pathlib.Path, arguments, sample: pathlib.Path, more=()) -> dict:
     command = [PROGRAM, GRAPH, folder / "runs", "--seconds", str(arguments.seconds),
                "--sample", sample]
-    for item in arguments.sets:
+    for item in [*arguments.sets, *more]:
         command += ["--set", item]
     done = subprocess.run(command, capture_output=True, text=True)
     shutil.rmtree(folder / "runs", ignore_errors=True)
     if done.returncode != 0:
         sys.exit(f"the pipeline failed:\n{done.stdout}{done.stderr}")
     return json.loads(done.stdout)
+
+
+def memory_rows(runs: list) -> None:
+    row("  memory at its peak, beyond what there was at the start",
+        [run["peak_rss_mib"] - run["rss_before_mib"] for run in runs], "MiB", 1)
+    row("  bound of the queues in the plan", [run["queues_mib"] for run in runs], "MiB", 1)
 
 
 def main():
@@ -55,9 +64,12 @@ def main():
         row("  processor time of a sample, all threads",
             [1e6 * run["cpu_s"] / run["samples"] for run in runs], "us", 1)
         row("  commits behind, the most in a run", [run["behind_ms_max"] for run in runs], "ms", 1)
-        row("  peak memory", [run["peak_rss_mib"] for run in runs], "MiB", 1)
-        row("  of it before the first sample", [run["rss_before_mib"] for run in runs], "MiB", 1)
-        row("  bound of the queues in the plan", [run["queues_mib"] for run in runs], "MiB", 1)
+        memory_rows(runs)
+        # Samples of 4,096 tokens, and a last stage that cannot keep up: bytes fill every queue.
+        slow = [run_once(folder, arguments, sample, SLOW) for _ in range(arguments.repeats)]
+        row("the same with full queues: samples of 4,096 tokens",
+            [run["samples_per_s"] for run in slow], "samples/s")
+        memory_rows(slow)
         python = os.environ.get("TROUPE_PEERS")
         if not python:
             print("Ray was not run beside it: ./dev bench --peers pipeline installs and runs it")

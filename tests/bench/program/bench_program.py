@@ -72,13 +72,15 @@ def step_shares(troupe, graph, steps):
     merged = {}
     for line in lines:
         merged.setdefault(line["step"], {}).update(line)
-    whole, engines, generating, learning = [], [], [], []
+    whole, engines, generating, learning, recording, behind = [], [], [], [], [], []
     for step in sorted(merged)[1:]:  # the first step has no step before it
         line = merged[step]
         if "time/step_s" not in line or "generate/busy_s" not in line:
             continue
         learner = line["time/forward_s"] + line["time/backward_s"] + line["time/optimizer_s"]
         whole.append(line["time/step_s"])
+        recording.append(100 * line["ledger/busy_s"] / line["time/step_s"])
+        behind.append(1000 * line["ledger/behind_max_s"])
         generating.append(line["generate/busy_s"])
         learning.append(learner)
         engines.append(100 * (1 - (learner + line["generate/busy_s"]) / line["time/step_s"]))
@@ -86,6 +88,8 @@ def step_shares(troupe, graph, steps):
     row("  of it generation engine", generating, "s", 2)
     row("  of it training engine", learning, "s", 2)
     row("  of it everything that is not an engine", engines, "%", 2)
+    row("  of it ledger, sample log and metrics", recording, "%", 3)
+    row("  the most that commits were behind", behind[-1:], "ms", 1)
 
 
 def main():
