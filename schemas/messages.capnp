@@ -29,6 +29,7 @@ struct Prompt {
   answer @3 :Text;      # gold, as the dataset has it; empty: none
   template @4 :Text;    # name of the template that turns the question into tokens
   system @5 :Text;      # system text for templates that have one; empty: the template's own
+  extra @6 :Text;       # further columns of the row, a JSON object; empty: none
 }
 
 struct VersionSpan {

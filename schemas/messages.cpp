@@ -36,6 +36,7 @@ void put(wire::Prompt::Builder to, const Prompt& from) {
   to.setAnswer(text_of(from.answer));
   to.setTemplate(text_of(from.prompt_template));
   to.setSystem(text_of(from.system));
+  if (!from.extra.empty()) to.setExtra(text_of(from.extra));
 }
 
 PromptId get(wire::PromptId::Reader from) {
@@ -89,6 +90,7 @@ Prompt get(wire::Prompt::Reader from) {
   to.answer = get_text(from.getAnswer(), "answer");
   to.prompt_template = get_text(from.getTemplate(), "template");
   to.system = get_text(from.getSystem(), "system");
+  to.extra = get_text(from.getExtra(), "extra");
   return to;
 }
 

@@ -29,6 +29,7 @@ struct Prompt {
   std::string answer;  // gold; empty: none
   std::string prompt_template;
   std::string system;
+  std::string extra;  // further columns of the row: the text of a JSON object; empty: none
 };
 
 struct VersionRun {

@@ -112,6 +112,7 @@ Result<void> RunRecorder::log_sample(const runtime::EndedSample& ended, std::uin
   TROUPE_ASSIGN(const Sample sample, decode_sample(ended.record));
   line.question = sample.prompt.question;
   line.answer = sample.prompt.answer;
+  line.extra = sample.prompt.extra;
   line.text = sample.text;
   for (const Verdict& verdict : sample.verdicts)
     line.verdicts.push_back(

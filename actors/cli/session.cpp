@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "actors/cli/context.hpp"
+#include "actors/cli/data_log.hpp"
 #include "actors/cli/ending.hpp"
 #include "actors/cli/learning_summary.hpp"
 #include "actors/cli/run_recorder.hpp"
@@ -242,6 +243,15 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
     services.cursors = (*recorder)->cursors();
     rules.first_admission = (*recorder)->ledger().next_admission();
   }
+  auto data = DataLog::open(
+      disk, directory.path(), services.cursors,
+      [&](runtime::Severity severity, const std::string& stage, const std::string& text) {
+        (*recorder)->note(severity, stage, text);
+        if (severity != runtime::Severity::Info)
+          narrator.line("warning: stage '" + stage + "': " + text);
+      });
+  if (!data.ok()) return fail_early(data.error());
+  services.data = data->get();
   OutcomeSlot slot;
   auto graph = runtime::RunningGraph::build(
       plan, all_kinds(), services, rules, host,

@@ -9,6 +9,7 @@
 //   ledger.sqlite            ledger.hpp            samples/        sample_log.hpp
 //   checkpoints/             checkpoints.hpp       stages.json     StageCounts, now and then
 //   metrics.jsonl events/ log.jsonl                actors/observe
+//   data.json                which data it reads, and rows left out (actors/cli)
 //   lock stop.request        who runs it, and what it was asked
 #include <cstdint>
 #include <filesystem>

@@ -114,6 +114,11 @@ void append_line(std::string& out, const SampleLine& line, std::size_t text_byte
   out += ']';
   bool cut = text(out, "question", line.question, text_bytes);
   if (!line.answer.empty()) cut |= text(out, "answer", line.answer, text_bytes);
+  const bool fits = !line.extra.empty() && line.extra.size() <= text_bytes;
+  if (fits && nlohmann::json::accept(line.extra)) {
+    key(out, "extra");
+    out += line.extra;
+  }
   cut |= text(out, "text", line.text, text_bytes);
   if (cut) out += ",\"cut\":true";
   append_checksum(out, begin);

@@ -40,6 +40,7 @@ struct SampleLine {
   std::uint32_t incarnation = 0;
   std::string_view question;
   std::string_view answer;  // the gold answer; may be empty
+  std::string_view extra;   // what the row brought along, a JSON object; may be empty
   std::string_view text;    // the completion
   std::vector<VerdictLine> verdicts;
   std::optional<double> reward;

@@ -14,6 +14,7 @@ Result<std::unique_ptr<RunningGraph>> RunningGraph::build(
     context.start_version = options.start;
     context.workers = services.workers;
     context.disk = services.disk;
+    context.data = services.data;
     context.engines = services.engines;
     context.cursors = services.cursors;
     const StageFactory& factory = kinds.factory(stage.kind);

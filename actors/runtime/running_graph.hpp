@@ -18,6 +18,7 @@ struct RunServices {
   stages::EngineSet* engines = nullptr;
   Recorder* recorder = nullptr;
   std::shared_ptr<const std::map<std::uint32_t, ResumeCursor>> cursors;
+  DataWatch* data = nullptr;
 };
 
 class RunningGraph {

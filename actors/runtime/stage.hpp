@@ -24,6 +24,7 @@ class EngineSet;  // actors/stages/engine_set.hpp; the runtime only passes it on
 namespace troupe::runtime {
 
 class Workers;
+class DataWatch;  // actors/runtime/data_watch.hpp
 
 /// Index of a port among the contract's inputs or outputs.
 using InPort = std::uint32_t;
@@ -155,6 +156,7 @@ struct StageContext {
   stages::EngineSet* engines = nullptr;
   /// Where each dataset goes on in a resumed run, by stage index.
   std::shared_ptr<const std::map<std::uint32_t, ResumeCursor>> cursors;
+  DataWatch* data = nullptr;  // null: nobody asks what data is used
   std::uint64_t seed() const { return plan->run.seed; }
   const graphs::Value& option(std::string_view name) const { return stage->option(name); }
 };

@@ -79,8 +79,13 @@ void Evaluator::begin_next(Outbox& out) {
   for (std::uint64_t row = 0; row < rows_; ++row) {
     const auto ticket = out.start();
     rows_open_.emplace(ticket, row);
-    auto request = prompting_.request(questions_->prompt(row, 0));
+    const auto prompt = questions_->prompt(row, 0);
     const auto done = out.completion(ticket);
+    if (!prompt.ok()) {
+      done(prompt.error());
+      continue;
+    }
+    auto request = prompting_.request(*prompt);
     if (!request.ok()) {
       done(request.error());
       continue;
@@ -99,10 +104,10 @@ void Evaluator::begin_next(Outbox& out) {
 void Evaluator::on_done(runtime::Ticket ticket, runtime::EngineResult result, Outbox& out) {
   const auto it = rows_open_.find(ticket);
   if (it == rows_open_.end()) return;
-  const Prompt prompt = questions_->prompt(it->second, 0);
+  const auto prompt = questions_->prompt(it->second, 0);
   rows_open_.erase(it);
-  if (result.ok())
-    judge(prompt, std::any_cast<model::GeneratedSample>(std::move(*result)));
+  if (result.ok() && prompt.ok())
+    judge(*prompt, std::any_cast<model::GeneratedSample>(std::move(*result)));
   else
     ++failed_;
   if (rows_open_.empty()) conclude(out);

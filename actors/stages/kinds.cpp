@@ -56,10 +56,47 @@ graphs::ContractBuilder dataset_contract(const char* kind, const char* doc) {
       .option("system", OptionType::String, "system text, for templates that have one")
       .option("epochs", OptionType::Integer, 0, "passes over the rows; 0: until the run ends")
       .range(0, 1e9)
-      .option("shuffle", OptionType::Bool, true, "another order in every pass, by the run's seed")
+      .option("shuffle", OptionType::Bool, true, "another order in every pass")
+      .option("seed", OptionType::Integer, "of those orders; left out: from the run's seed")
+      .range(0, 1e15)
       .option("weight", OptionType::Real, 1.0,
               "share of the prompts where several datasets lead into one stage")
       .more_than(0);
+}
+
+/// What all data files have in common: which columns mean what, and which rows are used.
+graphs::ContractBuilder file_contract(const char* kind, const char* doc) {
+  return dataset_contract(kind, doc)
+      .option("path", OptionType::Path, "the file")
+      .required()
+      .must_exist()
+      .option("question_field", OptionType::String, "question",
+              "column of the question, or a path to it: \"a.b\"; may hold messages")
+      .option("question_format", OptionType::String, "",
+              "the question made of columns: \"{passage} {question}\"")
+      .option("answer_field", OptionType::String, "answer",
+              "column of the gold answer; \"\": there is none")
+      .option("task_field", OptionType::String, "", "column of the task, where it has a text")
+      .option("system_field", OptionType::String, "", "column of the system text")
+      .option("id_field", OptionType::String, "", "column to take along as \"id\"")
+      .list("keep", OptionType::String, List{}, "columns to take along with every sample")
+      .option("split", OptionType::String, "all", "which rows: all, or one side of test_fraction")
+      .choices({"all", "train", "test"})
+      .option("test_fraction", OptionType::Real, 0.05, "share of the rows that is split test")
+      .range(0, 1)
+      .option("split_seed", OptionType::Integer, 0, "chooses which rows those are")
+      .range(0, 1e15)
+      .option("split_by", OptionType::String, "",
+              "column that decides the split; \"\": the question")
+      .option("skip", OptionType::Integer, 0, "rows of the split to leave out at its beginning")
+      .range(0, 1e12)
+      .option("limit", OptionType::Integer, 0, "rows of the split to use; 0: all")
+      .range(0, 1e12)
+      .option("bad_rows", OptionType::String, "fail", "what rows do that cannot be used")
+      .choices({"fail", "skip"})
+      .option("if_changed", OptionType::String, "fail",
+              "at a resume, when the file is not what it was; go_on: with a new epoch")
+      .choices({"fail", "go_on"});
 }
 
 Result<std::unique_ptr<Stage>> make_dataset(const StageContext& context) {
@@ -69,16 +106,17 @@ Result<std::unique_ptr<Stage>> make_dataset(const StageContext& context) {
 
 void register_datasets(KindRegistry& kinds) {
   kinds.add_stage(
-      dataset_contract("dataset.jsonl", "questions from a file with one JSON object per line")
-          .option("path", OptionType::Path, "the file")
-          .required()
-          .must_exist()
-          .option("question_field", OptionType::String, "question", "field of the question")
-          .option("answer_field", OptionType::String, "answer",
-                  "field of the gold answer; \"\": there is none")
-          .option("limit", OptionType::Integer, 0, "rows to read; 0: all")
-          .range(0, 1e12),
+      file_contract("dataset.jsonl",
+                    "questions from a file with one JSON object per line (also .gz, .zst)"),
       make_dataset);
+  kinds.add_stage(
+      file_contract("dataset.csv", "questions from a CSV file (also .gz, .zst)")
+          .option("delimiter", OptionType::String, ",", "what stands between fields")
+          .choices({",", ";", "|", ":", "tab"})
+          .option("header", OptionType::Bool, true, "the first line names the columns")
+          .list("columns", OptionType::String, List{}, "names of the columns, instead of a header"),
+      make_dataset);
+  kinds.add_stage(file_contract("dataset.parquet", "questions from a Parquet file"), make_dataset);
   kinds.add_stage(
       dataset_contract("dataset.arithmetic", "generated questions: What is a op b?")
           .option("low", OptionType::Integer, 1, "smallest number")

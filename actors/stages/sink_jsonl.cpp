@@ -19,6 +19,8 @@ void JsonlSink::on_message(runtime::InPort, Envelope envelope, runtime::Outbox& 
                                  {"question", sample->prompt.question},
                                  {"answer", sample->prompt.answer},
                                  {"completion", sample->text}};
+  if (!sample->prompt.extra.empty())
+    line["extra"] = nlohmann::ordered_json::parse(sample->prompt.extra, nullptr, false);
   if (sample->reward) line["reward"] = *sample->reward;
   auto& verdicts = line["verdicts"] = nlohmann::ordered_json::object();
   for (const Verdict& verdict : sample->verdicts) {

@@ -78,13 +78,67 @@ class PosixFile final : public DiskFile {
   std::uint64_t unstarted_ = 0;  // written since the kernel was last told to begin
 };
 
+class PosixReader final : public ScratchFile {
+ public:
+  PosixReader(int fd, std::uint64_t size, fs::path path)
+      : fd_(fd), size_(size), path_(std::move(path)) {}
+  ~PosixReader() override { ::close(fd_); }
+
+  std::uint64_t size() const override { return size_; }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> bytes) const override {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t n =
+          ::pread(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return disk_error("read", path_, errno);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+  Result<void> append(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(size_));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return disk_error("write", path_, errno);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+      size_ += static_cast<std::uint64_t>(n);
+    }
+    return {};
+  }
+
+ private:
+  int fd_;
+  std::uint64_t size_;
+  fs::path path_;
+};
+
+/// What a disk without files of its own gives.
+class TextReader final : public ScratchFile {
+ public:
+  explicit TextReader(std::string content) : content_(std::move(content)) {}
+  std::uint64_t size() const override { return content_.size(); }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> bytes) const override {
+    if (offset >= content_.size()) return std::size_t{0};
+    return content_.copy(bytes.data(), bytes.size(), offset);
+  }
+  Result<void> append(std::string_view bytes) override {
+    content_ += bytes;
+    return {};
+  }
+
+ private:
+  std::string content_;
+};
+
 class PosixDisk final : public Disk {
  public:
   Result<std::unique_ptr<DiskFile>> create(const fs::path& path) override {
-    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    return open_to_write(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
   }
   Result<std::unique_ptr<DiskFile>> append(const fs::path& path) override {
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
+    return open_to_write(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
   }
   Result<std::string> read(const fs::path& path, std::uint64_t limit) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -128,6 +182,31 @@ class PosixDisk final : public Disk {
       visit(std::span(buffer).first(static_cast<std::size_t>(n)));
     }
   }
+  Result<std::unique_ptr<DiskReader>> open(const fs::path& path) override {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return disk_error("open", path, errno);
+    struct stat status = {};
+    if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
+      const int number = S_ISDIR(status.st_mode) ? EISDIR : errno;
+      ::close(fd);
+      return disk_error("open", path, number);
+    }
+    return std::unique_ptr<DiskReader>(
+        std::make_unique<PosixReader>(fd, static_cast<std::uint64_t>(status.st_size), path));
+  }
+  Result<std::unique_ptr<ScratchFile>> scratch() override {
+    std::error_code code;
+    fs::path folder = fs::temp_directory_path(code);
+    if (code) folder = "/tmp";
+    int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) {  // a file system that cannot: a name for a moment
+      std::string name = (folder / "troupe-scratch-XXXXXX").string();
+      fd = ::mkostemp(name.data(), O_CLOEXEC);
+      if (fd >= 0) ::unlink(name.c_str());
+    }
+    if (fd < 0) return disk_error("create a temporary file in", folder, errno);
+    return std::unique_ptr<ScratchFile>(std::make_unique<PosixReader>(fd, 0, folder));
+  }
   Result<void> rename(const fs::path& from, const fs::path& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return disk_error("rename", from, errno);
     return {};
@@ -168,7 +247,7 @@ class PosixDisk final : public Disk {
   }
 
  private:
-  Result<std::unique_ptr<DiskFile>> open(const fs::path& path, int flags) {
+  Result<std::unique_ptr<DiskFile>> open_to_write(const fs::path& path, int flags) {
     const int fd = ::open(path.c_str(), flags, 0644);
     if (fd < 0) return disk_error("create", path, errno);
     return std::unique_ptr<DiskFile>(std::make_unique<PosixFile>(fd, path));
@@ -254,6 +333,15 @@ Result<void> Disk::scan(const fs::path& path,
   TROUPE_ASSIGN(const std::string content, read(path, UINT64_MAX));
   visit(std::as_bytes(std::span(content.data(), content.size())));
   return {};
+}
+
+Result<std::unique_ptr<DiskReader>> Disk::open(const fs::path& path) {
+  TROUPE_ASSIGN(std::string content, read(path, UINT64_MAX));
+  return std::unique_ptr<DiskReader>(std::make_unique<TextReader>(std::move(content)));
+}
+
+Result<std::unique_ptr<ScratchFile>> Disk::scratch() {
+  return std::unique_ptr<ScratchFile>(std::make_unique<TextReader>(""));
 }
 
 Result<void> Disk::sync_file(const fs::path& path) {

@@ -42,6 +42,22 @@ struct LockHolder {
   std::int64_t pid = 0;  // 0: not known
 };
 
+/// A file open for reading anywhere. Immutable as far as the file is; any thread.
+class DiskReader {
+ public:
+  virtual ~DiskReader() = default;
+  virtual std::uint64_t size() const = 0;
+  /// Fills `bytes` from `offset` on; fewer than asked only at the end of the file.
+  virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<char> bytes) const = 0;
+};
+
+/// A file without a name that goes away with its owner, however the process ends. Filled by one
+/// owner first, then read.
+class ScratchFile : public DiskReader {
+ public:
+  virtual Result<void> append(std::string_view bytes) = 0;
+};
+
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -53,6 +69,10 @@ class Disk {
   /// The content in pieces, for files that should not be held whole (checkpoints).
   virtual Result<void> scan(const std::filesystem::path& path,
                             const std::function<void(std::span<const std::byte>)>& visit);
+  /// For reading in pieces; the file stays open as long as the reader lives.
+  virtual Result<std::unique_ptr<DiskReader>> open(const std::filesystem::path& path);
+  /// On the disk for temporary files (TMPDIR, else /tmp).
+  virtual Result<std::unique_ptr<ScratchFile>> scratch();
   /// Syncs a file that somebody else wrote and closed.
   virtual Result<void> sync_file(const std::filesystem::path& path);
   virtual Result<void> rename(const std::filesystem::path& from,

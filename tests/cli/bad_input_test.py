@@ -2,6 +2,7 @@
 """What is wrong gives one clear error that says what to do, the right exit status, and leaves a run
 directory that can be read and resumed. Runs the real program; CMakeLists.txt says with which
 environment."""
+import json
 import os
 import re
 import resource
@@ -91,10 +92,42 @@ class BadInput(TinyRunTest):
             with open(self.path("questions.jsonl"), "w", encoding="latin-1") as file:
                 file.write("".join(lines[:6]) + bad + "\n" + "".join(lines[6:]))
             self.check_refused(*data, says=["questions.jsonl:7"])
+        several = "".join(lines[:6]) + "{\n" + lines[6] + '{"question": 1}\n' + lines[7]
+        self.write("questions.jsonl", several)
+        self.check_refused(*data, says=["questions.jsonl:7", "questions.jsonl:9"])
         self.write("questions.jsonl", "")
         self.check_refused(*data, says=["questions.jsonl"])
         self.write("questions.jsonl", QUESTIONS)
         self.check_mended()
+
+    def test_rows_left_out_are_told_and_kept_in_the_run_directory(self):
+        lines = QUESTIONS.splitlines(keepends=True)
+        self.write("questions.jsonl", "".join(lines[:6]) + "{\n" + "".join(lines[6:]))
+        data = ["stage.questions.kind=dataset.jsonl", "stage.questions.path=questions.jsonl",
+                "stage.questions.bad_rows=skip"]
+        done = self.troupe("run", "tiny.toml", *sets(data), status=DONE)
+        self.assertIn("1 of the 21 rows", done.err)
+        self.assertIn("questions.jsonl:7", done.err)
+        with open(self.path("runs/tiny-001/data.json"), encoding="utf-8") as file:
+            questions = next(d for d in json.load(file)["datasets"] if d["stage"] == "questions")
+        self.assertEqual((questions["rows"], questions["used"]), (21, 20))
+        self.assertEqual(len(questions["reasons"]), 1)
+
+    def test_a_data_file_that_is_another_one_at_the_resume(self):
+        self.write("questions.jsonl", QUESTIONS)
+        data = ["stage.questions.kind=dataset.jsonl", "stage.questions.path=questions.jsonl"]
+        self.troupe("run", "tiny.toml", "--quiet", *sets(data), status=DONE)
+        more = ("resume", "tiny", "--set", "run.steps=6")
+        self.write("questions.jsonl", QUESTIONS + '{"question": "new?", "answer": "1"}\n')
+        self.check_one_error(self.troupe(*more), CONFIGURATION, "not the file", "if_changed=go_on")
+        self.write("questions.jsonl", QUESTIONS)
+        self.troupe(*more, "--quiet", status=DONE)
+        self.write("questions.jsonl", QUESTIONS.replace("5", "6"))
+        done = self.troupe("resume", "tiny", *sets(["run.steps=8",
+                                                    "stage.questions.if_changed=go_on"]), status=DONE)
+        self.assertIn("has changed", done.err)
+        self.assertIn("new epoch, number 1", done.err)
+        self.check_books(8)
 
     def test_a_run_directory_that_cannot_be_made(self):
         self.write("file", "")

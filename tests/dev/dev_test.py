@@ -32,7 +32,8 @@ class DevScript(unittest.TestCase):
         self.program("apt-get", "echo \"$@\" >>\"$APT_LOG\"")
         self.environment = {
             "PATH": self.bin + ":/usr/bin:/bin", "HOME": self.temporary.name,
-            "APT_LOG": os.path.join(self.temporary.name, "apt.log"), "TERM": "dumb"}
+            "APT_LOG": os.path.join(self.temporary.name, "apt.log"), "TERM": "dumb",
+            "TROUPE_ARROW": "off"}
         # A LibTorch in name only: enough for everything but loading it.
         self.libtorch = os.path.join(self.temporary.name, "libtorch")
         os.makedirs(os.path.join(self.libtorch, "include", "ATen"))
@@ -137,6 +138,18 @@ class DevScript(unittest.TestCase):
             self.assertIn("repeat ./dev setup", done.stderr)
             self.assertEqual(os.listdir(os.path.join(self.root, ".deps")), ["lock"])
             self.assertFalse(os.path.exists(os.path.join(self.root, MODEL)))
+
+    def test_without_arrow_everything_but_parquet_is_set_up(self):
+        self.fake_model()
+        done = self.dev("setup", TROUPE_LIBTORCH=self.libtorch)
+        self.assertIn("TROUPE_ARROW=off", done.stderr)
+        empty = os.path.join(self.temporary.name, "wheels")
+        os.makedirs(empty)
+        done = self.dev("setup", TROUPE_LIBTORCH=self.libtorch, TROUPE_ARROW="",
+                        PIP_NO_INDEX="1", PIP_FIND_LINKS=empty)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("warning: Apache Arrow could not be fetched", done.stderr)
+        self.assertEqual(os.listdir(os.path.join(self.root, ".deps")), ["lock"])
 
     def test_a_model_with_other_contents_is_refused(self):
         wheels = os.path.join(self.temporary.name, "wheels")

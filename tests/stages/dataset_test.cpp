@@ -30,11 +30,11 @@ std::vector<PromptId> drawn(OneStage& stage, std::size_t limit) {
 TEST_CASE("held_out_pairs_never_occur_in_training_under_any_operator") {
   const auto pairs = [](const std::string& split) {
     OneStage stage("dataset.arithmetic", "held_out_pairs = 20\nsplit = \"" + split + "\"");
-    const auto dataset = make_arithmetic(stage.context());
+    const auto dataset = open_dataset(stage.context());
     REQUIRE(dataset.ok());
     std::set<std::pair<int, int>> seen;
     for (std::uint64_t row = 0; row < (*dataset)->size(); ++row) {
-      const Prompt prompt = (*dataset)->prompt(row, 0);
+      const Prompt prompt = *(*dataset)->prompt(row, 0);
       int a = 0, b = 0;
       char op = 0;
       REQUIRE(std::sscanf(prompt.question.c_str(), "What is %d %c %d?", &a, &op, &b) == 3);
@@ -91,19 +91,19 @@ TEST_CASE("a_data_file_gives_its_fields_whatever_their_type") {
   OneStage stage("dataset.jsonl", "path = \"" + path +
                                       "\"\nquestion_field = \"q\"\nanswer_field = \"a\"\n"
                                       "template = \"r1-zero\"");
-  const auto dataset = read_jsonl(stage.context());
+  const auto dataset = open_dataset(stage.context());
   REQUIRE(dataset.ok());
   REQUIRE((*dataset)->size() == 2);
-  CHECK((*dataset)->prompt(0, 0).answer == "1");
-  CHECK((*dataset)->prompt(1, 3).answer == "#### 2");
-  CHECK((*dataset)->prompt(1, 3).id.epoch == 3);
-  CHECK((*dataset)->prompt(1, 3).prompt_template == "r1-zero");
+  CHECK((*dataset)->prompt(0, 0)->answer == "1");
+  CHECK((*dataset)->prompt(1, 3)->answer == "#### 2");
+  CHECK((*dataset)->prompt(1, 3)->id.epoch == 3);
+  CHECK((*dataset)->prompt(1, 3)->prompt_template == "r1-zero");
 }
 
 TEST_CASE("a_broken_line_of_a_data_file_is_named_by_its_number") {
   const auto message = [](const std::string& content) {
     OneStage stage("dataset.jsonl", "path = \"" + write_file("broken", content) + "\"");
-    const auto dataset = read_jsonl(stage.context());
+    const auto dataset = open_dataset(stage.context());
     REQUIRE_FALSE(dataset.ok());
     CHECK_FALSE(dataset.error().help.empty());
     return dataset.error().message;

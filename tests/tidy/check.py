@@ -38,6 +38,7 @@ LAYERS = {
 THIRD_PARTY = [
     (r"caf/", ["actors/hosts/caf"], "CAF stays in actors/hosts/caf"),
     (r"(ATen|torch|c10|caffe2)/", ["model/engines"], "LibTorch stays in model/engines"),
+    (r"(arrow|parquet)/", ["actors/stages/parquet"], "Arrow stays in actors/stages/parquet"),
     (r"CLI/", ["actors/cli"], "CLI11 stays in actors/cli"),
     (r"iostream$", ["actors/cli"], "only actors/cli prints for people"),
     (r"(toml\+\+/|toml\.hpp$|toml\.h$)", ["graphs"], "toml++ stays in one file of graphs"),

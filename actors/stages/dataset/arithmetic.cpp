@@ -23,7 +23,7 @@ std::optional<std::int64_t> apply(const std::string& op, std::int64_t a, std::in
 
 }  // namespace
 
-Result<std::shared_ptr<const Dataset>> make_arithmetic(const runtime::StageContext& context) {
+Result<std::unique_ptr<const RowSource>> make_arithmetic(const runtime::StageContext& context) {
   const std::int64_t low = context.option("low").as_int();
   const std::int64_t high = context.option("high").as_int();
   const std::vector<std::string> operators = context.option("operators").as_strings();
@@ -52,14 +52,14 @@ Result<std::shared_ptr<const Dataset>> make_arithmetic(const runtime::StageConte
         const auto result = apply(op, a, b);
         if (!result) continue;
         rows.push_back({"What is " + std::to_string(a) + " " + op + " " + std::to_string(b) + "?",
-                        std::to_string(*result)});
+                        std::to_string(*result), "", "", ""});
       }
     }
   }
   if (rows.empty())
     return Error{ErrorCode::InvalidArgument, "no questions: held_out_pairs is 0",
                  "Hold some pairs out, or use split = \"train\""};
-  return std::make_shared<const Dataset>(context, std::move(rows));
+  return std::unique_ptr<const RowSource>(std::make_unique<ListedRows>(std::move(rows)));
 }
 
 }  // namespace troupe::stages

@@ -1,16 +1,17 @@
 #include "actors/stages/dataset/dataset_stage.hpp"
 
 #include <charconv>
+#include <stdexcept>
 
 namespace troupe::stages {
 
 DatasetStage::DatasetStage(const runtime::StageContext& context,
                            std::shared_ptr<const Dataset> dataset)
     : dataset_(std::move(dataset)),
-      seed_(derive_seed(context.seed(), context.stage->index)),
+      seed_(order_seed(context)),
       epochs_(static_cast<std::uint32_t>(context.option("epochs").as_int())),
       shuffle_(context.option("shuffle").as_bool()) {
-  begin_epoch(0);
+  begin_epoch(dataset_->first_epoch());
   if (!context.cursors) return;
   const auto cursor = context.cursors->find(context.stage->index);
   if (cursor != context.cursors->end()) go_to(cursor->second);
@@ -20,7 +21,7 @@ void DatasetStage::begin_epoch(std::uint32_t epoch) {
   epoch_ = epoch;
   position_ = 0;
   order_.resize(dataset_->size());
-  for (std::uint64_t i = 0; i < order_.size(); ++i) order_[i] = i;
+  for (std::uint32_t i = 0; i < order_.size(); ++i) order_[i] = i;
   if (!shuffle_) return;
   Rng rng(seed_, epoch);
   for (std::uint64_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[rng.below(i)]);
@@ -33,20 +34,25 @@ void DatasetStage::advance() {
 void DatasetStage::go_to(const runtime::ResumeCursor& cursor) {
   skip_ = cursor.resolved;
   const auto target = cursor.next ? cursor.next : cursor.last;
-  if (!target || target->row >= dataset_->size()) return;
+  if (!target || target->epoch < dataset_->first_epoch()) return;
+  const auto index = dataset_->index_of(target->row);
+  // Another row than any of ours: nothing of that epoch is known to be ours.
+  if (!index) return begin_epoch(target->epoch + 1);
   begin_epoch(target->epoch);
-  while (order_[position_] != target->row) ++position_;
+  while (order_[position_] != *index) ++position_;
   if (!cursor.next) advance();
 }
 
 void DatasetStage::on_room(runtime::Outbox& out) {
   for (;;) {
     if (epochs_ > 0 && epoch_ >= epochs_) return out.no_more();
-    const Prompt prompt = dataset_->prompt(order_[position_], epoch_);
+    // Read from the file here: a row is a few thousand bytes, as a rule in the system's cache.
+    const auto prompt = dataset_->prompt(order_[position_], epoch_);
+    if (!prompt.ok()) throw std::runtime_error(prompt.error().text());
     const std::uint64_t place = epoch_ * dataset_->size() + position_ + 1;
     advance();
-    if (skip_.erase(prompt.id) > 0) continue;
-    Envelope envelope = envelope_of(prompt);
+    if (skip_.erase(prompt->id) > 0) continue;
+    Envelope envelope = envelope_of(*prompt);
     envelope.place = place;
     return out.send(0, std::move(envelope));
   }

@@ -10,7 +10,7 @@ namespace troupe::stages {
 
 class DatasetStage final : public runtime::Stage {
  public:
-  /// Options read: epochs, shuffle.
+  /// Options read: epochs, shuffle, seed.
   DatasetStage(const runtime::StageContext& context, std::shared_ptr<const Dataset> dataset);
 
   void on_message(runtime::InPort, Envelope, runtime::Outbox&) override {}
@@ -28,8 +28,8 @@ class DatasetStage final : public runtime::Stage {
   std::uint32_t epochs_;
   bool shuffle_;
   std::uint32_t epoch_ = 0;
-  std::uint64_t position_ = 0;  // into order_
-  std::vector<std::uint64_t> order_;
+  std::uint64_t position_ = 0;        // into order_
+  std::vector<std::uint32_t> order_;  // indices of rows
   std::unordered_set<PromptId> skip_;
 };
 
