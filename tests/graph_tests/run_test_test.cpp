@@ -1,11 +1,9 @@
 // [[test]] tables, run: verdicts of real verifiers, rewards, ends, groups, branches and routes; and
 // that a test whose expectation does not hold fails.
-#include "actors/cli/context.hpp"
-#include "actors/cli/test_run.hpp"
-#include "graphs/load.hpp"
-#include "tests/catch.hpp"
+#include "tests/graph_tests/fixture.hpp"
 
 using namespace troupe;
+using namespace troupe::graph_tests;
 
 namespace {
 
@@ -43,45 +41,22 @@ flow = [
 ]
 )";
 
-/// The results of the tests that are written behind `graph`.
-std::vector<cli::TestResult> run(const std::string& tests, const std::string& graph = kGraph) {
-  const graphs::LoadResult loaded =
-      graphs::load_graph_text(graph + tests, "t.toml", {}, cli::all_kinds().contracts());
-  INFO(loaded.rendered(false));
-  REQUIRE(loaded.ok());
-  std::vector<cli::TestResult> out;
-  for (const graphs::TestPlan& test : loaded.tests)
-    out.push_back(cli::run_test(*loaded.plan, test, cli::all_kinds()));
-  return out;
-}
-
-std::string test(const std::string& send, const std::string& expect) {
-  return "[[test]]\nname = \"t\"\nsend = { " + send + " }\nexpect = { " + expect + " }\n";
-}
-
-bool passes(const std::string& send, const std::string& expect, const std::string& graph = kGraph) {
-  const auto results = run(test(send, expect), graph);
-  REQUIRE(results.size() == 1);
-  INFO(results[0].failure);
-  REQUIRE(results[0].failure.empty());
-  REQUIRE_FALSE(results[0].findings.empty());
-  for (const cli::TestFinding& finding : results[0].findings)
-    UNSCOPED_INFO(finding.what << ": expected " << finding.expected << ", came " << finding.came);
-  return results[0].passed();
+bool holds(const std::string& send, const std::string& expect) {
+  return passes(kGraph, send, expect);
 }
 
 }  // namespace
 
 TEST_CASE("both_branches_judge_what_is_sent_to_one_of_them") {
-  CHECK(passes("to = 'check_math', text = '7 + 5 = 12', answer = '12'",
-               "check_math = 1, check_finished = 1, reward = 1.1"));
-  CHECK(passes("to = 'check_finished', text = '13', answer = '12', finished = false",
-               "check_math = 0, check_finished = 0.0, reward = 0"));
+  CHECK(holds("to = 'check_math', text = '7 + 5 = 12', answer = '12'",
+              "check_math = 1, check_finished = 1, reward = 1.1"));
+  CHECK(holds("to = 'check_finished', text = '13', answer = '12', finished = false",
+              "check_math = 0, check_finished = 0.0, reward = 0"));
 }
 
 TEST_CASE("an_expectation_that_does_not_hold_fails_and_says_what_came") {
-  const auto results = run(test("to = 'check_math', text = '13', answer = '12'",
-                                "check_math = 1, reward = 0.1, end = 'trained'"));
+  const auto results = run(kGraph + test("to = 'check_math', text = '13', answer = '12'",
+                                         "check_math = 1, reward = 0.1, end = 'trained'"));
   REQUIRE(results.size() == 1);
   CHECK_FALSE(results[0].passed());
   REQUIRE(results[0].findings.size() == 3);
@@ -94,27 +69,27 @@ TEST_CASE("an_expectation_that_does_not_hold_fails_and_says_what_came") {
 }
 
 TEST_CASE("a_list_of_texts_is_one_group_for_filters_and_learners") {
-  CHECK(passes("to = 'check_math', text = ['12', '13', '12'], answer = '12'",
-               "reward = [1.1, 0.1, 1.1], end = 'trained'"));
-  CHECK(passes("to = 'check_math', text = ['12', '12'], answer = '12'", "end = 'filtered'"));
-  CHECK_FALSE(passes("to = 'check_math', text = ['12', '12'], answer = '12'", "end = 'trained'"));
+  CHECK(holds("to = 'check_math', text = ['12', '13', '12'], answer = '12'",
+              "reward = [1.1, 0.1, 1.1], end = 'trained'"));
+  CHECK(holds("to = 'check_math', text = ['12', '12'], answer = '12'", "end = 'filtered'"));
+  CHECK_FALSE(holds("to = 'check_math', text = ['12', '12'], answer = '12'", "end = 'trained'"));
 }
 
 TEST_CASE("an_unusable_gold_answer_takes_the_reward_away") {
-  CHECK(passes("to = 'check_math', text = '12', answer = 'a dozen or so'",
-               "check_math = 'unscorable', reward = 'none', end = 'unscorable'"));
-  CHECK_FALSE(passes("to = 'check_math', text = '12', answer = 'a dozen or so'", "check_math = 0"));
+  CHECK(holds("to = 'check_math', text = '12', answer = 'a dozen or so'",
+              "check_math = 'unscorable', reward = 'none', end = 'unscorable'"));
+  CHECK_FALSE(holds("to = 'check_math', text = '12', answer = 'a dozen or so'", "check_math = 0"));
 }
 
 TEST_CASE("a_test_may_begin_behind_the_verifiers") {
-  CHECK(passes("to = 'reward', text = '12', answer = '12'", "check_math = 1, reward = 1.1"));
-  CHECK(passes("to = 'select', text = ['12', '13'], answer = '12'", "end = 'filtered'"));
+  CHECK(holds("to = 'reward', text = '12', answer = '12'", "check_math = 1, reward = 1.1"));
+  CHECK(holds("to = 'select', text = ['12', '13'], answer = '12'", "end = 'filtered'"));
 }
 
 TEST_CASE("the_tolerance_holds_for_numbers") {
   const std::string near = test("to = 'check_math', text = '12', answer = '12'", "reward = 1.09");
-  CHECK_FALSE(run(near)[0].passed());
-  CHECK(run(near + "tolerance = 0.02\n")[0].passed());
+  CHECK_FALSE(run(kGraph + near)[0].passed());
+  CHECK(run(kGraph + near + "tolerance = 0.02\n")[0].passed());
 }
 
 TEST_CASE("a_sample_is_delivered_where_the_accounted_way_ends_in_a_sink") {
@@ -122,8 +97,8 @@ TEST_CASE("a_sample_is_delivered_where_the_accounted_way_ends_in_a_sink") {
   graph.replace(graph.find(" -> select -> learn"), 19, "");
   const std::size_t weights = graph.find("  \"learn.weights");
   graph.erase(weights, graph.find('\n', weights) + 1 - weights);
-  CHECK(passes("to = 'check_math', text = '12', answer = '12'", "reward = 1.1, end = 'delivered'",
-               graph));
+  CHECK(passes(graph, "to = 'check_math', text = '12', answer = '12'",
+               "reward = 1.1, end = 'delivered'"));
 }
 
 TEST_CASE("the_tests_of_the_examples_pass") {
