@@ -137,8 +137,8 @@ file (sink.jsonl) leaves it under the file's own name. `troupe plan` of the reci
 A recipe is a list of [[phase]] tables, each with a `name` and the `graph` that it runs.)"},
     Explanation{codes::kNotAGraph, "a recipe where a graph is needed",
                 R"(
-The file has [recipe] or [[phase]]: it orders graphs and is none itself. `check`, `plan` and `draw`
-take recipes; a phase's graph must be a graph.)"},
+The file has [recipe] or [[phase]]: it orders graphs and is none itself. `check`, `plan`, `draw` and
+`test` take recipes; a phase's graph must be a graph.)"},
     Explanation{codes::kTestTwice, "two tests of one name",
                 R"(
 Reports name tests, and --only chooses one by its name. A file that lies over another replaces a

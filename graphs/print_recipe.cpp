@@ -127,7 +127,7 @@ std::string draw_recipe(const Recipe& recipe) {
       // One line for each thing that is taken; a phase that takes nothing begins afresh.
       const auto& takes = recipe.phases[i].takes;
       const int rows = std::max<int>(1, static_cast<int>(takes.size()));
-      canvas.vertical(middle, y - 1, y + rows, takes.empty());
+      canvas.vertical(middle, y - 1, y + rows - 1, takes.empty());
       for (int row = 0; row < rows; ++row) {
         canvas.text(middle + 2, y + row,
                     takes.empty()

@@ -164,7 +164,7 @@ void check_top_level(Draft& draft, const RawNode& root) {
         .error(codes::kNotAGraph, "this is a recipe, not a graph", recipe->key_span,
                "only recipes have this")
         .help.push_back(
-            "`troupe check`, `plan` and `draw` take recipes; others take the graph of "
+            "`troupe check`, `plan`, `draw` and `test` take recipes; others the graph of "
             "one phase");
   }
   for (const RawEntry& entry : root.table) {

@@ -10,27 +10,6 @@
 namespace troupe::cli {
 namespace {
 
-/// Shows problems as `load` does.
-std::optional<graphs::Recipe> load_recipe(const GraphArguments& arguments, bool check_files,
-                                          int& status) {
-  if (!arguments.overlays.empty() || !arguments.sets.empty()) {
-    status = complain(Error{ErrorCode::InvalidArgument, "a recipe takes no --with and no --set",
-                            "Write the change into the `set` of its phase"},
-                      kUsage);
-    return std::nullopt;
-  }
-  graphs::LoadOptions options;
-  options.check_files = check_files;
-  graphs::RecipeResult loaded =
-      graphs::load_recipe(arguments.file, all_kinds().contracts(), options);
-  if (arguments.json && !loaded.ok())
-    std::cout << loaded.rendered_json() << std::endl;
-  else
-    std::cerr << loaded.rendered(colour_on_stderr());
-  status = loaded.ok() ? kDone : kConfiguration;
-  return std::move(loaded.recipe);
-}
-
 /// What a person names instead of "@phase/artifact".
 std::string by_hand(const graphs::Recipe& recipe, const graphs::TakenArtifact& taken) {
   if (taken.artifact == "checkpoint")
@@ -71,11 +50,30 @@ std::string command_of(const graphs::Recipe& recipe, const graphs::Phase& phase)
 
 }  // namespace
 
+graphs::RecipeResult load_recipe(const GraphArguments& arguments, bool check_files, int& status) {
+  if (!arguments.overlays.empty() || !arguments.sets.empty()) {
+    status = complain(Error{ErrorCode::InvalidArgument, "a recipe takes no --with and no --set",
+                            "Write the change into the `set` of its phase"},
+                      kUsage);
+    return {};
+  }
+  graphs::LoadOptions options;
+  options.check_files = check_files;
+  graphs::RecipeResult loaded =
+      graphs::load_recipe(arguments.file, all_kinds().contracts(), options);
+  if (arguments.json && !loaded.ok())
+    std::cout << loaded.rendered_json() << std::endl;
+  else
+    std::cerr << loaded.rendered(colour_on_stderr());
+  status = loaded.ok() ? kDone : kConfiguration;
+  return loaded;
+}
+
 bool names_recipe(const GraphArguments& arguments) { return graphs::is_recipe(arguments.file); }
 
 int check_recipe(const GraphArguments& arguments) {
   int status = kDone;
-  const auto recipe = load_recipe(arguments, true, status);
+  const auto recipe = load_recipe(arguments, true, status).recipe;
   if (!recipe) return status;
   if (arguments.json)
     std::cout << R"({"diagnostics": [], "errors": 0})"
@@ -88,7 +86,7 @@ int check_recipe(const GraphArguments& arguments) {
 
 int plan_recipe(const GraphArguments& arguments) {
   int status = kDone;
-  const auto recipe = load_recipe(arguments, false, status);
+  const auto recipe = load_recipe(arguments, false, status).recipe;
   if (recipe)
     std::cout << (arguments.json ? graphs::recipe_json(*recipe) : graphs::print_recipe(*recipe));
   return status;
@@ -96,7 +94,7 @@ int plan_recipe(const GraphArguments& arguments) {
 
 int draw_recipe(const GraphArguments& arguments, const std::string& format) {
   int status = kDone;
-  const auto recipe = load_recipe(arguments, false, status);
+  const auto recipe = load_recipe(arguments, false, status).recipe;
   if (!recipe) return status;
   if (format != "text")
     return complain(Error{ErrorCode::Unsupported, "a recipe is drawn as text only",
@@ -108,7 +106,7 @@ int draw_recipe(const GraphArguments& arguments, const std::string& format) {
 
 int run_recipe(const GraphArguments& arguments) {
   int status = kDone;
-  const auto recipe = load_recipe(arguments, true, status);
+  const auto recipe = load_recipe(arguments, true, status).recipe;
   if (!recipe) return status;
   std::string help =
       "Run its phases one after another; PHASE_RUN is the run directory that a phase names at its "

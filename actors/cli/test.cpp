@@ -8,6 +8,7 @@
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
+#include "actors/cli/recipe.hpp"
 #include "actors/cli/test_run.hpp"
 
 namespace troupe::cli {
@@ -104,38 +105,57 @@ Json json_of(const graphs::TestPlan& test, const TestResult& result) {
   return out;
 }
 
+/// A graph whose tests are run; of a recipe, the graph of one phase.
+struct Tested {
+  std::string phase;  // empty: there are no phases
+  const graphs::Plan* plan;
+  const std::vector<graphs::TestPlan>* tests;
+};
+
 Error no_such_test(const std::string& only, const std::string& file,
-                   const std::vector<graphs::TestPlan>& tests) {
+                   const std::vector<Tested>& graphs) {
   std::string names;
-  for (const graphs::TestPlan& test : tests) names += fmt::format("\n          \"{}\"", test.name);
+  for (const Tested& graph : graphs) {
+    for (const graphs::TestPlan& test : *graph.tests)
+      names += fmt::format("\n          \"{}\"", test.name);
+  }
   return Error{ErrorCode::InvalidArgument, fmt::format("no test of {} is named \"{}\"", file, only),
                "Its tests:" + names};
 }
 
-}  // namespace
-
-int test(const GraphArguments& arguments, const std::string& only) {
-  const graphs::LoadResult loaded = load(arguments, false);
-  if (!loaded.ok()) return kConfiguration;
-  if (loaded.tests.empty())
-    return complain(Error{ErrorCode::NotFound, arguments.file + " has no [[test]] tables",
-                          "docs/testing_rewards.md shows how to write one"},
-                    kConfiguration);
+int run_tests(const GraphArguments& arguments, const std::string& only,
+              const std::vector<Tested>& graphs) {
   const auto chosen = [&](const graphs::TestPlan& test) {
     return only.empty() || test.name == only;
   };
-  if (std::none_of(loaded.tests.begin(), loaded.tests.end(), chosen))
-    return complain(no_such_test(only, arguments.file, loaded.tests), kUsage);
+  std::size_t all = 0, fitting = 0;
+  for (const Tested& graph : graphs) {
+    all += graph.tests->size();
+    fitting +=
+        static_cast<std::size_t>(std::count_if(graph.tests->begin(), graph.tests->end(), chosen));
+  }
+  if (all == 0)
+    return complain(Error{ErrorCode::NotFound, arguments.file + " has no [[test]] tables",
+                          "docs/testing_rewards.md shows how to write one"},
+                    kConfiguration);
+  if (fitting == 0) return complain(no_such_test(only, arguments.file, graphs), kUsage);
   std::size_t passed = 0, failed = 0;
   Json tests = Json::array();
-  for (const graphs::TestPlan& test : loaded.tests) {
-    if (!chosen(test)) continue;
-    const TestResult result = run_test(*loaded.plan, test, all_kinds());
-    ++(result.passed() ? passed : failed);
-    if (arguments.json)
-      tests.push_back(json_of(test, result));
-    else
-      print_result(test, result);
+  for (const Tested& graph : graphs) {
+    const bool any = std::any_of(graph.tests->begin(), graph.tests->end(), chosen);
+    if (any && !graph.phase.empty() && !arguments.json)
+      std::cout << "phase " << graph.phase << "\n";
+    for (const graphs::TestPlan& test : *graph.tests) {
+      if (!chosen(test)) continue;
+      const TestResult result = run_test(*graph.plan, test, all_kinds());
+      ++(result.passed() ? passed : failed);
+      if (arguments.json) {
+        tests.push_back(json_of(test, result));
+        if (!graph.phase.empty()) tests.back()["phase"] = graph.phase;
+      } else {
+        print_result(test, result);
+      }
+    }
   }
   if (arguments.json) {
     const Json out = {{"passed", passed}, {"failed", failed}, {"tests", tests}};
@@ -144,6 +164,23 @@ int test(const GraphArguments& arguments, const std::string& only) {
     std::cout << fmt::format("\n{} passed, {} failed\n", passed, failed);
   }
   return failed == 0 ? kDone : kRunFailed;
+}
+
+}  // namespace
+
+int test(const GraphArguments& arguments, const std::string& only) {
+  if (names_recipe(arguments)) {
+    int status = kDone;
+    const graphs::RecipeResult loaded = load_recipe(arguments, false, status);
+    if (!loaded.ok()) return status;
+    std::vector<Tested> graphs;
+    for (const auto& phase : loaded.graphs)
+      graphs.push_back({phase.phase, &*phase.graph.plan, &phase.graph.tests});
+    return run_tests(arguments, only, graphs);
+  }
+  const graphs::LoadResult loaded = load(arguments, false);
+  if (!loaded.ok()) return kConfiguration;
+  return run_tests(arguments, only, {{"", &*loaded.plan, &loaded.tests}});
 }
 
 }  // namespace troupe::cli

@@ -105,6 +105,13 @@ set = { "model.policy.load" = "@rl/checkpoint" }
             self.assertIn("@rl/checkpoint", self.troupe(*command, "recipe.toml", status=DONE).out)
         plan = json.loads(self.troupe("plan", "recipe.toml", "--json", status=DONE).out)
         self.assertEqual([phase["name"] for phase in plan["phases"]], ["rl", "curate"])
+        done = self.troupe("test", "recipe.toml")
+        self.check_one_error(done, CONFIGURATION, "no [[test]] tables")
+        self.write("tiny.toml", 'extends = "base/base.toml"\n[run]\nsteps = 2\n[[test]]\n'
+                   'name = "right"\nsend = { to = "check_math", text = "12", answer = "12" }\n'
+                   'expect = { reward = 1.1 }\n')
+        done = self.troupe("test", "recipe.toml", status=DONE)
+        self.assertEqual(done.out, "phase rl\nok    right\n\n1 passed, 0 failed\n")
         done = self.troupe("run", "recipe.toml")
         self.check_one_error(done, CONFIGURATION, "troupe run tiny.toml --set run.seed=4",
                              "--set model.policy.load=rl_RUN/checkpoints/STEP/model")

@@ -134,6 +134,26 @@ TEST_CASE("flow_replaces_and_flow_add_adds") {
   CHECK(graphs.result.plan->flow == std::vector<std::string>{"questions -> generate -> out"});
 }
 
+TEST_CASE("tests_come_along_and_one_of_the_same_name_replaces_the_lower_one") {
+  const auto test = [](const char* name, const char* score) {
+    return std::string("[[test]]\nname = \"") + name +
+           "\"\nsend = { to = \"check\", text = \"42\" }\nexpect = { check = " + score + " }\n";
+  };
+  Composed graphs(
+      {{"base.toml", kBase + test("kept", "1") + test("changed", "1") + test("gone", "1")},
+       {"g.toml", "extends = \"base.toml\"\nremove = ['test.\"gone\"']\n" + test("changed", "0.5") +
+                      test("added", "0")}});
+  const LoadResult& result = graphs.load("g.toml");
+  INFO(result.rendered(false));
+  REQUIRE(result.ok());
+  REQUIRE(result.tests.size() == 3);
+  CHECK(result.tests[0].name == "kept");
+  CHECK(result.tests[1].name == "changed");
+  CHECK(std::get<double>(result.tests[1].expectations.at(0).values.at(0)) == 0.5);
+  CHECK(result.tests[1].origin.place == "g.toml:4");
+  CHECK(result.tests[2].name == "added");
+}
+
 TEST_CASE("composing_leaves_the_hash_of_the_same_graph_as_it_is") {
   Composed graphs(
       {{"g.toml", kBase}, {"base.toml", kBase}, {"sub/g.toml", "extends = \"../base.toml\"\n"}});
