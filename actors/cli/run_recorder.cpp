@@ -114,9 +114,12 @@ Result<void> RunRecorder::log_sample(const runtime::EndedSample& ended, std::uin
   line.answer = sample.prompt.answer;
   line.extra = sample.prompt.extra;
   line.text = sample.text;
-  for (const Verdict& verdict : sample.verdicts)
+  for (const Verdict& verdict : sample.verdicts) {
     line.verdicts.push_back(
-        {verdict.component, name_of(verdict.outcome), verdict.score, verdict.detail});
+        {verdict.component, name_of(verdict.outcome), verdict.score, verdict.detail, {}});
+    for (const Callee& callee : verdict.callees)
+      line.verdicts.back().asked.emplace_back(callee.stage, callee.version);
+  }
   line.reward = sample.reward;
   for (const VersionRun& run : sample.versions) line.versions.emplace_back(run.first, run.version);
   line.finish = sample.finish == Finish::Stop     ? "stop"

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t kNameBytes = 200;
 constexpr std::size_t kDetailBytes = 1024;
-constexpr std::size_t kWriteBytes = 1u << 20;     // buffered before a write
-constexpr std::size_t kMaxLineBytes = 4u << 20;   // for readers: three texts, each byte escaped
+constexpr std::size_t kWriteBytes = 1u << 20;    // buffered before a write
+constexpr std::size_t kMaxLineBytes = 4u << 20;  // for readers: three texts, each byte escaped
 constexpr std::string_view kPrefix = "samples-";
 constexpr std::string_view kSuffix = ".jsonl";
 
@@ -51,6 +51,19 @@ bool text(std::string& out, std::string_view name, std::string_view value, std::
   return append_json_string(out, value, limit);
 }
 
+void append_asked(std::string& out,
+                  const std::vector<std::pair<std::string_view, Version>>& asked) {
+  key(out, "asked");
+  out += '{';
+  for (const auto& [stage, version] : asked) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, stage, kNameBytes);
+    out += ':';
+    append_json_string(out, to_string(version), kNameBytes);
+  }
+  out += '}';
+}
+
 void append_verdicts(std::string& out, const std::vector<VerdictLine>& verdicts) {
   key(out, "verdicts");
   out += '{';
@@ -61,6 +74,7 @@ void append_verdicts(std::string& out, const std::vector<VerdictLine>& verdicts)
     text(out, "outcome", verdict.outcome, kNameBytes);
     if (verdict.outcome == "scored") real(out, "score", verdict.score);
     if (!verdict.detail.empty()) text(out, "detail", verdict.detail, kDetailBytes);
+    if (!verdict.asked.empty()) append_asked(out, verdict.asked);
     out += '}';
   }
   out += '}';
@@ -219,9 +233,9 @@ Result<SampleLogStats> read_sample_log(Disk& disk, const fs::path& folder,
     std::string line;
     bool too_long = false;
     const auto end_line = [&] {
-      nlohmann::json data =
-          too_long ? nlohmann::json(nlohmann::json::value_t::discarded)
-                   : nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+      nlohmann::json data = too_long
+                                ? nlohmann::json(nlohmann::json::value_t::discarded)
+                                : nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
       if (data.is_object() && is_whole(line)) {
         ++stats.lines;
         data.erase("crc32c");  // of the line, not of the sample

@@ -28,6 +28,7 @@ struct VerdictLine {
   std::string_view outcome;  // "scored", "unscorable", "timeout", "infra_error"
   double score = 0;          // only when scored
   std::string_view detail;
+  std::vector<std::pair<std::string_view, Version>> asked;  // stages it called, their weights
 };
 
 /// Limits of the small texts of a line: names and outcomes 200 bytes, details and reasons 1 KiB.
@@ -55,8 +56,8 @@ struct SampleLine {
 
 struct SampleLogOptions {
   std::uint64_t segment_bytes = 64ull << 20;
-  std::uint32_t text_bytes = 32u << 10;     // limit of question, answer, completion, each
-  std::uint64_t buffer_bytes = 16ull << 20; // unwritten lines held while the disk refuses
+  std::uint32_t text_bytes = 32u << 10;      // limit of question, answer, completion, each
+  std::uint64_t buffer_bytes = 16ull << 20;  // unwritten lines held while the disk refuses
 };
 
 class SampleLog {

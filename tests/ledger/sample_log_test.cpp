@@ -22,7 +22,8 @@ SampleLine line(std::uint64_t row, std::string_view text = "it is 4") {
   sample.question = "What is 2 + 2?";
   sample.answer = "4";
   sample.text = text;
-  sample.verdicts = {{"check_math", "scored", 1.0, "4 = 4"}, {"judge", "timeout", 0, ""}};
+  sample.verdicts = {{"check_math", "scored", 1.0, "4 = 4"},
+                     {"judge", "timeout", 0, "", {{"grader", {1, 4}}}}};
   sample.reward = 1.1;
   sample.versions = {{0, {0, 3}}, {5, {1, 4}}};
   sample.finish = "stop";
@@ -62,7 +63,7 @@ TEST_CASE("a_line_has_the_whole_sample") {
     "id": "1.2.7/3+1", "group": "1.2.7", "dataset": 1, "epoch": 2, "row": 7, "sibling": 3,
     "attempt": 1, "admission": 17, "incarnation": 0, "end": "trained", "step": 5, "reward": 1.1,
     "verdicts": {"check_math": {"outcome": "scored", "score": 1, "detail": "4 = 4"},
-                 "judge": {"outcome": "timeout"}},
+                 "judge": {"outcome": "timeout", "asked": {"grader": "4'1"}}},
     "finish": "stop", "tokens": 9, "versions": [[0, 0, 3], [5, 1, 4]],
     "question": "What is 2 + 2?", "answer": "4", "text": "it is 4"})"));
 }
@@ -121,8 +122,7 @@ TEST_CASE("segments_end_at_their_size_and_at_a_resume") {
   const auto names = real_disk().list(folder.path()).value();
   REQUIRE(names.size() > 5);
   CHECK(names[0] == "samples-000001.jsonl");
-  for (const std::string& name : names)
-    CHECK(std::filesystem::file_size(folder / name) < 2 * 4096);
+  for (const std::string& name : names) CHECK(std::filesystem::file_size(folder / name) < 2 * 4096);
   {
     auto log = open(real_disk(), folder.path());
     REQUIRE_OK(log.write(line(100)));
