@@ -214,16 +214,37 @@ A graph needs stages, and a flow that connects them:
 
     [graph]
     flow = ["questions -> generate -> check -> reward -> learn"])"},
+    Explanation{codes::kMisplacedCall, "a call not at the end of a line",
+                R"(
+`a <-> b` says that `a` asks the service `b`. Samples go on from `a`, so a line that went on behind
+`b` could be read two ways. A call stands on a line of its own, or at the end of one, and outside of
+brackets:
+
+    "generate -> check -> reward"
+    "check <-> judge")"},
+    Explanation{codes::kMisplacedRoute, "a route where nothing can be parted",
+                R"(
+`x -> [math: a, code: b, else: c]` sends what leaves x down one branch by the task of its prompt. So
+a stage stands before it, and the arrow is `->`: weights and calls have no task.)"},
+    Explanation{codes::kTaskTwice, "one task in two branches",
+                R"(
+A sample goes down exactly one branch of a route, so every task, and `else`, stands in one branch
+only. To send it into several stages, make them one branch: [math: (a & b), else: c].)"},
+    Explanation{codes::kTooMany, "too many",
+                R"(
+Limits, far beyond what a person can read, that keep a generated or broken file from taking the
+machine: 4,096 stages, 16,384 edges, 256 branches in one bracket, 256 tasks in one route, 4,096
+connections by one arrow, 100 problems told at once.)"},
     Explanation{codes::kTypeMismatch, "messages of the wrong type",
                 R"(
 An edge carries prompts, samples, groups or weights. Samples become groups, and groups samples,
 by themselves where the next stage needs it; nothing else is converted. A generator makes samples
-of prompts.)"},
+of prompts. Of a call, the requests and the answers must both be what the service takes and gives.)"},
     Explanation{codes::kWrongArrow, "the wrong arrow",
                 R"(
 `->` connects queues: everything arrives, in order, and a full queue slows its producer. `~>`
-connects latest values: only the newest counts (weights). A port is one or the other; `troupe
-kinds KIND` says which.)"},
+connects latest values: only the newest counts (weights). `<->` is a call: requests one way, answers
+back. A port is one of the three; `troupe kinds KIND` says which.)"},
     Explanation{codes::kConnectedTwice, "connected twice",
                 R"(
 The same output leads twice into the same input, so every sample would come twice.)"},
@@ -235,18 +256,20 @@ Every stage of the cycle could wait for room in the next, for ever. What goes ba
     learn.weights ~> generate.weights)"},
     Explanation{codes::kNotFed, "an input that nothing feeds",
                 R"(
-The stage needs messages on this input, and no arrow leads there. It would never do anything.)"},
+The stage needs messages on this input, and no arrow leads there; or it calls a service, and no
+`<->` says which. It could not do anything.)"},
     Explanation{codes::kJoinCannotFill, "a join that cannot fill",
                 R"(
 `x -> (a & b) -> y`: every sample that leaves x goes into every branch, and y gets it once, when
-all branches have brought it. If one branch gets samples that the others never see, y would wait
-for ever. So all branches get their samples from the one stage before them, and from nowhere
-else.)"},
+all branches have brought it. So every sample must end every branch exactly once, or y would wait
+for ever. These break that: a branch fed by another stage too; a stage with two outputs of which one
+leads elsewhere; a route without a branch for some task; an edge that may drop. A sample that a
+stage filters is no harm: the join is told of its end.)"},
     Explanation{codes::kBranchesInARow, "branches that lead straight into branches",
                 R"(
-Between two ( & ) stands a stage that gets the joined samples:
+Between two brackets stands a stage that gets the joined samples, or parts them:
 
-    generate -> (a & b) -> reward -> (c & d) -> sink)"},
+    generate -> (a & b) -> reward -> [math: c, else: d] -> sink)"},
     Explanation{codes::kGroupsInBranch, "groups inside a branch",
                 R"(
 The branches of ( & ) are joined sample by sample, so that they may neither assemble groups nor
@@ -275,7 +298,30 @@ Add the line that the message shows.)"},
     Explanation{codes::kGoesNowhere, "samples that go nowhere",
                 R"(
 Every sample ends somewhere with a reason: trained, delivered to a sink, filtered. An output
-without an arrow has no such end.)"},
+without an arrow has no such end; of several outputs, each needs one.)"},
+    Explanation{codes::kNoBranch, "a task without a branch",
+                R"(
+Every sample that comes to a route needs a branch, or it would have no end. The tasks are known from
+the option `task` of the datasets before it; where rows name their own (`task_field`), any task may
+come, and only `else` takes them all. A route that only observes may leave tasks out.)"},
+    Explanation{codes::kCallCycle, "a cycle of calls",
+                R"(
+A stage that waits for an answer still holds what it was asked itself. Around a cycle all could wait
+for each other, for ever. A service that the flow leads to may be called: that is no cycle of
+calls.)"},
+    Explanation{codes::kTwoServices, "two services at one port",
+                R"(
+A stage sends a request to the one service that its port leads to. Two would need a rule for whom to
+ask.)"},
+    Explanation{codes::kGroupCannotFill, "a group that cannot become whole",
+                R"(
+A stage that takes groups, and an edge with `group = true`, wait until every sample of a group has
+come or has ended. If some leave another way (by another output of a stage) or are dropped, the rest
+waits for ever. A route does no harm: all samples of a group have one task.)"},
+    Explanation{codes::kNoReward, "samples that get no reward",
+                R"(
+The reward is the weighted sum of the verdicts that a sample got. On a branch of a route where no
+weighed stage judges, there is none, and all its samples would end as unscorable.)"},
     Explanation{codes::kCapacityBelowGroup, "an edge smaller than a group",
                 R"(
 The stage behind the edge waits for whole groups. If not even one fits, it waits for ever.
@@ -300,6 +346,16 @@ the scorer in the flow.)"},
     Explanation{codes::kPolicyOnLatest, "options on a `~>` edge",
                 R"(
 A `~>` edge holds exactly one value: the newest. It has no capacity to set.)"},
+    Explanation{codes::kGroupElsewhere, "`group` where nothing is kept together",
+                R"(
+`group = true` makes an edge of samples deliver the samples of one group one after another, once all
+have come. It means something between two stages that take samples; a stage that takes groups gets
+them whole anyway, and a join puts samples together one by one.)"},
+    Explanation{codes::kNotSwappable, "a stage that cannot be swapped",
+                R"(
+`swap = true` says that you will replace this stage, or its options, while the graph runs. During a
+swap the old and the new version run side by side, which a stage can only do if nothing depends on
+what it saw before. Verifiers, scorers and filters can; a learner or a dataset cannot.)"},
     Explanation{codes::kUnusedStage, "an unused stage",
                 R"(
 Nothing names the stage, so a run leaves it out. A warning.)"},
@@ -317,6 +373,10 @@ The learner compares the samples of a group; with one sample every advantage is 
     Explanation{codes::kUnusedModel, "an unused model",
                 R"(
 No stage names the model; it is not loaded. A warning.)"},
+    Explanation{codes::kNeverTaken, "a branch that no sample takes",
+                R"(
+No dataset before the route sends this task, or the branches around it take other ones only. A
+misspelled task is the usual reason. A warning.)"},
     Explanation{codes::kUnmixedWeight, "a weight of a dataset that meets no other",
                 R"(
 `weight` says how often a dataset has its turn where several lead into one stage ("a -> generate",

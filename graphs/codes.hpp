@@ -56,6 +56,10 @@ inline constexpr std::string_view kUnexpectedCharacter = "E0304";
 inline constexpr std::string_view kNothingConnected = "E0305";
 inline constexpr std::string_view kTooDeep = "E0306";
 inline constexpr std::string_view kNoFlow = "E0307";
+inline constexpr std::string_view kMisplacedCall = "E0308";
+inline constexpr std::string_view kMisplacedRoute = "E0309";
+inline constexpr std::string_view kTaskTwice = "E0310";
+inline constexpr std::string_view kTooMany = "E0311";
 // the shape of the graph
 inline constexpr std::string_view kTypeMismatch = "E0401";
 inline constexpr std::string_view kWrongArrow = "E0402";
@@ -71,6 +75,11 @@ inline constexpr std::string_view kSampleTwice = "E0411";
 inline constexpr std::string_view kNoGroups = "E0412";
 inline constexpr std::string_view kNoNewWeights = "E0413";
 inline constexpr std::string_view kGoesNowhere = "E0414";
+inline constexpr std::string_view kNoBranch = "E0415";
+inline constexpr std::string_view kCallCycle = "E0416";
+inline constexpr std::string_view kTwoServices = "E0417";
+inline constexpr std::string_view kGroupCannotFill = "E0418";
+inline constexpr std::string_view kNoReward = "E0419";
 // policies and numbers that must fit each other
 inline constexpr std::string_view kCapacityBelowGroup = "E0501";
 inline constexpr std::string_view kStalenessElsewhere = "E0502";
@@ -78,12 +87,15 @@ inline constexpr std::string_view kDropsAccounted = "E0503";
 inline constexpr std::string_view kStalenessUnreachable = "E0504";
 inline constexpr std::string_view kBadWeight = "E0505";
 inline constexpr std::string_view kPolicyOnLatest = "E0506";
+inline constexpr std::string_view kGroupElsewhere = "E0507";
+inline constexpr std::string_view kNotSwappable = "E0508";
 // not wrong, but hardly meant
 inline constexpr std::string_view kUnusedStage = "W0601";
 inline constexpr std::string_view kStaleReader = "W0602";
 inline constexpr std::string_view kUnweightedVerdict = "W0603";
 inline constexpr std::string_view kGroupOfOne = "W0604";
 inline constexpr std::string_view kUnusedModel = "W0605";
+inline constexpr std::string_view kNeverTaken = "W0606";
 inline constexpr std::string_view kUnmixedWeight = "W0611";
 inline constexpr std::string_view kSameData = "W0612";
 

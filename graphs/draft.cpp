@@ -20,11 +20,9 @@ std::vector<bool> reached(const Draft& draft, std::uint32_t start, bool upstream
   while (!open.empty()) {
     const std::uint32_t stage = open.back();
     open.pop_back();
-    for (const DraftEdge& edge : draft.edges) {
-      if (edge.delivery != Delivery::Queue) continue;
-      const std::uint32_t here = upstream ? edge.to : edge.from;
-      const std::uint32_t there = upstream ? edge.from : edge.to;
-      if (here != stage || seen[there]) continue;
+    for (const std::uint32_t i : upstream ? draft.queues_into(stage) : draft.queues_out_of(stage)) {
+      const std::uint32_t there = upstream ? draft.edges[i].from : draft.edges[i].to;
+      if (seen[there]) continue;
       seen[there] = true;
       open.push_back(there);
     }
@@ -34,7 +32,13 @@ std::vector<bool> reached(const Draft& draft, std::uint32_t start, bool upstream
 
 }  // namespace
 
-DraftStage* Draft::find_stage(std::string_view name) { return find_named(stages, name); }
+DraftStage* Draft::find_stage(std::string_view name) {
+  for (auto i = static_cast<std::uint32_t>(stage_index_.size()); i < stages.size(); ++i) {
+    stage_index_.emplace(stages[i].name, i);
+  }
+  const auto found = stage_index_.find(name);
+  return found == stage_index_.end() ? nullptr : &stages[found->second];
+}
 DraftModel* Draft::find_model(std::string_view name) { return find_named(models, name); }
 
 std::vector<std::string> Draft::stage_names() const {
@@ -56,20 +60,49 @@ std::string Draft::name_of_edge(const DraftEdge& edge) const {
   return out;
 }
 
-std::vector<std::uint32_t> Draft::queues_into(std::uint32_t stage) const {
-  std::vector<std::uint32_t> out;
-  for (std::uint32_t i = 0; i < edges.size(); ++i) {
-    if (edges[i].delivery == Delivery::Queue && edges[i].to == stage) out.push_back(i);
-  }
+std::string Draft::name_of_call(const DraftCall& call) const {
+  std::string out = stages[call.from].name;
+  const Contract* from = stages[call.from].contract;
+  const Contract* to = stages[call.to].contract;
+  if (from && call.out && call.out != &from->calls.front()) out += '.' + call.out->name;
+  out += " <-> " + stages[call.to].name;
+  if (to && call.in && call.in != &to->answers.front()) out += '.' + call.in->name;
   return out;
 }
 
-std::vector<std::uint32_t> Draft::queues_out_of(std::uint32_t stage) const {
-  std::vector<std::uint32_t> out;
+void Draft::index_edges() {
+  queues_in_.assign(stages.size(), {});
+  queues_out_.assign(stages.size(), {});
   for (std::uint32_t i = 0; i < edges.size(); ++i) {
-    if (edges[i].delivery == Delivery::Queue && edges[i].from == stage) out.push_back(i);
+    if (edges[i].delivery != Delivery::Queue) continue;
+    queues_in_[edges[i].to].push_back(i);
+    queues_out_[edges[i].from].push_back(i);
   }
-  return out;
+}
+
+const std::vector<std::uint32_t>& Draft::queues_into(std::uint32_t stage) const {
+  static const std::vector<std::uint32_t> kNone;
+  return stage < queues_in_.size() ? queues_in_[stage] : kNone;
+}
+
+const std::vector<std::uint32_t>& Draft::queues_out_of(std::uint32_t stage) const {
+  static const std::vector<std::uint32_t> kNone;
+  return stage < queues_out_.size() ? queues_out_[stage] : kNone;
+}
+
+std::vector<std::uint32_t> Draft::in_order() const {
+  std::vector<std::size_t> missing(stages.size());
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t i = 0; i < stages.size(); ++i) {
+    missing[i] = queues_into(i).size();
+    if (missing[i] == 0) order.push_back(i);
+  }
+  for (std::size_t next = 0; next < order.size(); ++next) {
+    for (const std::uint32_t edge : queues_out_of(order[next])) {
+      if (--missing[edges[edge].to] == 0) order.push_back(edges[edge].to);
+    }
+  }
+  return order;
 }
 
 std::vector<bool> Draft::upstream_of(std::uint32_t stage) const {

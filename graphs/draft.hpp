@@ -55,24 +55,57 @@ struct DraftEdge {
   const PortSpec* in = nullptr;
   Delivery delivery = Delivery::Queue;
   Span arrow_span, from_span, to_span;
-  std::optional<std::uint32_t> join, fork;
+  std::optional<BranchRef> join;
+  std::optional<std::uint32_t> fork, route;
+  std::optional<TaskSet> tasks;
   bool accounted = false;
 
   std::optional<Count> capacity_count;  // as written; capacity_items is the same in messages
   std::optional<std::uint64_t> capacity_items, capacity_bytes, max_staleness;
   WhenFull when_full = WhenFull::Block;
-  Origin capacity_items_origin, capacity_bytes_origin, max_staleness_origin, when_full_origin;
-  Span capacity_span, max_staleness_span, when_full_span;
+  bool group = false;
+  Origin capacity_items_origin, capacity_bytes_origin, max_staleness_origin, when_full_origin,
+      group_origin;
+  Span capacity_span, max_staleness_span, when_full_span, group_span;
   std::optional<Span> policy_span;  // the name in [edge."..."]
 };
 
 struct DraftJoin {
-  Span span;              // of ( & )
-  bool at_start = false;  // nothing is written before it
-  bool void_ = false;     // it turned out to be a plain merge of several sources
+  Span span;                       // of ( & )
+  std::vector<Span> branch_spans;  // what ends each branch
+  bool at_start = false;           // nothing is written before it
+  bool void_ = false;              // it turned out to be a plain merge of several sources
   std::uint32_t to = 0;
-  std::vector<std::uint32_t> branches, entries;
-  std::optional<std::uint32_t> entrance;  // stage; known after resolve_joins
+  std::vector<std::vector<std::uint32_t>> branches;  // edges that end each
+  std::optional<BranchRef> outer;
+  // Known after resolve_joins:
+  std::optional<std::uint32_t> entrance;  // stage
+  std::vector<std::uint32_t> entries;     // edges out of it
+  std::vector<std::uint32_t> inside;      // all edges from the entrance to the ends
+};
+
+struct DraftRoute {
+  struct Branch {
+    Span label_span;
+    TaskSet tasks;  // narrowed by the routes around it
+    std::vector<FlowTask> named;
+  };
+  Span span;
+  std::optional<TaskSet> within;          // what comes to it, when it stands in a branch of another
+  std::optional<TaskSet> without_branch;  // without `else`
+  std::vector<Branch> branches;
+  std::vector<std::uint32_t> edges;  // that begin its branches
+};
+
+struct DraftCall {
+  std::uint32_t from = 0, to = 0;  // stages
+  const CallSpec* out = nullptr;
+  const CallSpec* in = nullptr;
+  Span arrow_span, from_span, to_span;
+  std::optional<std::uint64_t> concurrency;
+  std::optional<Duration> deadline;
+  Origin concurrency_origin, deadline_origin;
+  std::optional<Span> policy_span;
 };
 
 struct DraftExpectation {
@@ -111,6 +144,8 @@ struct Draft {
   std::vector<DraftEdge> edges;
   std::vector<DraftJoin> joins;
   std::vector<DraftTest> tests;
+  std::vector<DraftRoute> routes;
+  std::vector<DraftCall> calls;
   std::optional<GatePlan> gate;
   Span flow_span;
   bool flow_broken = false;  // part of the flow was not understood: what it connects is unknown
@@ -121,8 +156,14 @@ struct Draft {
   std::vector<std::string> stage_names() const;
   /// "a -> b", with ports where they are not the default ones.
   std::string name_of_edge(const DraftEdge& edge) const;
-  std::vector<std::uint32_t> queues_into(std::uint32_t stage) const;
-  std::vector<std::uint32_t> queues_out_of(std::uint32_t stage) const;
+  std::string name_of_call(const DraftCall& call) const;
+  /// After the last edge was added; before it, the two below find nothing.
+  void index_edges();
+  const std::vector<std::uint32_t>& queues_into(std::uint32_t stage) const;
+  const std::vector<std::uint32_t>& queues_out_of(std::uint32_t stage) const;
+  /// Stages that no queue enters first, every other one behind all that lead to it. Without those
+  /// on a cycle.
+  std::vector<std::uint32_t> in_order() const;
   /// Stages from which queues lead to `stage`, without itself.
   std::vector<bool> upstream_of(std::uint32_t stage) const;
   std::vector<bool> downstream_of(std::uint32_t stage) const;
@@ -136,6 +177,10 @@ struct Draft {
   bool lies_below(const Span& a, const Span& b) const;
   /// Whether a `remove` took away what `found` misses ("stage.NAME"); then it says so.
   bool removed(Diagnostic& found, std::string_view path) const;
+
+ private:
+  std::vector<std::vector<std::uint32_t>> queues_in_, queues_out_;
+  std::map<std::string, std::uint32_t, std::less<>> stage_index_;
 };
 
 // options.cpp: one table against the options of a contract. `owner` is how people call it:
@@ -154,9 +199,16 @@ void check_references(Draft& draft);
 void read_flow(Draft& draft, const RawNode& root);
 // shape.cpp: cycles, inputs that nothing feeds, outputs that go nowhere, unused stages.
 void check_shape(Draft& draft);
-// joins.cpp: entrances of joins, and which way of a forked port is accounted.
+// joins.cpp: entrances of joins, and whether every sample brings every branch to its end.
 void resolve_joins(Draft& draft);
+// accounts.cpp: which way out of a port is accounted, and samples that come twice.
 void account_ways(Draft& draft);
+// routes.cpp: tasks and branches, against what the datasets send.
+void check_routes(Draft& draft);
+// calls.cpp: cycles of calls, ports that call nobody or two.
+void check_calls(Draft& draft);
+// groups.cpp: whether whole groups reach every stage that waits for them.
+void check_whole_groups(Draft& draft);
 // edge_sections.cpp: [edge."..."].
 void read_policies(Draft& draft, const RawNode& root);
 // policies.cpp: the gate, capacities, staleness.
@@ -175,6 +227,8 @@ std::vector<TestPlan> check_tests(Draft& draft, const Plan& plan);
 /// Contracts of the sections that are no stages.
 const std::vector<OptionSpec>& run_options();
 const std::vector<OptionSpec>& model_options();
+/// Options that every stage has besides those of its kind.
+const std::vector<OptionSpec>& stage_options();
 
 // make_plan.cpp: only for a draft without errors.
 Plan make_plan(const Draft& draft);

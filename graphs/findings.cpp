@@ -10,6 +10,15 @@ namespace troupe::graphs {
 Diagnostic& Findings::add(Severity severity, std::string_view code, std::string message, Span span,
                           std::string label) {
   if (severity == Severity::Error) ++errors_;
+  if (all_.size() == kMost) {
+    Diagnostic& last = all_.emplace_back();
+    last.code = codes::kTooMany;
+    last.message = fmt::format("more than {} problems", kMost);
+    last.primary = {span, "and this is not the last"};
+    last.help.push_back("these come first: solve them and check again");
+  }
+  // Found all the same, so that whoever finds it needs to know nothing of the limit.
+  if (all_.size() > kMost) return beyond_ = Diagnostic();
   Diagnostic& found = all_.emplace_back();
   found.severity = severity;
   found.code = code;

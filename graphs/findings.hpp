@@ -22,6 +22,8 @@ class Findings {
     return add(Severity::Warning, code, std::move(message), span, std::move(label));
   }
   bool has_errors() const { return errors_ > 0; }
+  /// Whether nothing more will be told, so that looking for nearest names would be for nothing.
+  bool full() const { return all_.size() > kMost; }
   /// The newest finding; null when there is none. Good until the next one.
   Diagnostic* last() { return all_.empty() ? nullptr : &all_.back(); }
   std::size_t errors() const { return errors_; }
@@ -31,7 +33,10 @@ class Findings {
  private:
   Diagnostic& add(Severity severity, std::string_view code, std::string message, Span span,
                   std::string label);
+  static constexpr std::size_t kMost = 100;  // told at once; the rest only makes the graph wrong
+
   std::vector<Diagnostic> all_;
+  Diagnostic beyond_;
   std::size_t errors_ = 0;
 };
 

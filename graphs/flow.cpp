@@ -11,8 +11,23 @@ namespace troupe::graphs {
 namespace {
 
 constexpr int kDeepest = 32;  // nested brackets: more than anybody can read, less than the stack
+constexpr std::size_t kMostBranches = 256;  // of one bracket: what follows multiplies them
+constexpr std::size_t kMostTasks = 256;     // of one route: every edge of it holds them
 
-enum class TokenType { Name, Arrow, Open, Close, RouteOpen, RouteClose, And, Comma, Colon, End };
+enum class TokenType {
+  Name,
+  Quoted,
+  Arrow,
+  Open,
+  Close,
+  RouteOpen,
+  RouteClose,
+  And,
+  Or,
+  Comma,
+  Colon,
+  End
+};
 
 struct Token {
   TokenType type = TokenType::End;
@@ -64,6 +79,13 @@ class Lexer {
         return take(TokenType::RouteClose, 1);
       case '&':
         return take(TokenType::And, 1);
+      case '|':
+        return take(TokenType::Or, 1);
+      case '\'': {
+        const std::size_t close = text_.find('\'', at_ + 1);
+        if (close == std::string_view::npos || close == at_ + 1) return mistaken();
+        return take(TokenType::Quoted, close + 1 - at_);
+      }
       case ',':
         return take(TokenType::Comma, 1);
       case ':':
@@ -109,12 +131,16 @@ class Lexer {
     Diagnostic& found = findings_.error(codes::kUnexpectedCharacter,
                                         fmt::format("`{}` has no meaning in a flow", written),
                                         places_.span(at_, end));
-    if (text_[at_] == '|' || text_[at_] == '+') {
+    if (text_[at_] == '+') {
       found.help.push_back("stages side by side are written (a & b)");
     } else if (text_[at_] == ';') {
       found.help.push_back("every line of the flow is a text of its own in the list");
+    } else if (text_[at_] == '\'') {
+      found.help.push_back("only the tasks of a route may be quoted: ['grade school': a, else: b]");
     } else {
-      found.help.push_back("a flow has names, `->`, `~>`, `( & )` and `stage.port`");
+      found.help.push_back(
+          "a flow has names, `->`, `~>`, `<->`, `( & )`, `[task: stage, else: stage]` and "
+          "`stage.port`");
     }
     at_ = end;
     return std::nullopt;
@@ -169,10 +195,31 @@ class Parser {
     } else if (token.type == TokenType::And) {
       findings_.error(codes::kUnbalanced, "`&` stands between branches, inside `( )`", span(token))
           .help.push_back("write (a & b) around the branches");
+    } else if (token.type == TokenType::Or) {
+      misplaced_or(token);
+    } else if (token.type == TokenType::Comma || token.type == TokenType::Colon) {
+      findings_
+          .error(codes::kUnbalanced, fmt::format("`{}` belongs to a route, inside `[ ]`", text),
+                 span(token))
+          .help.push_back("write [math: a, code: b, else: c] around the branches");
+    } else if (token.type == TokenType::Quoted) {
+      findings_
+          .error(codes::kExpectedArrow, fmt::format("{} does not belong here", text), span(token),
+                 "a text in quotes")
+          .help.push_back("stages are named without quotes; only tasks of a route may be quoted");
     } else {
       findings_.error(codes::kExpectedArrow, fmt::format("`{}` does not belong here", text),
                       span(token), "expected an arrow or the end of the line");
     }
+  }
+
+  void misplaced_or(const Token& token) {
+    findings_
+        .error(codes::kUnexpectedCharacter, "`|` stands between the tasks of a branch only",
+               span(token), "no tasks here")
+        .help.push_back(
+            "stages that all see every sample are written (a & b); one of several by task is "
+            "[math: a, else: b]");
   }
 
   static void append(FlowChain& to, FlowChain from) {
@@ -195,8 +242,8 @@ class Parser {
       } else if (starts_node(token)) {
         findings_
             .error(codes::kExpectedArrow, "an arrow is missing between two stages", span(token),
-                   "expected `->` or `~>` before this")
-            .help.push_back("write `->` for a queue, `~>` for the latest value");
+                   "expected an arrow before this")
+            .help.push_back("write `->` for a queue, `~>` for the latest value, `<->` for calls");
       } else {
         break;
       }
@@ -266,12 +313,19 @@ class Parser {
       gave_up_ = true;
       return std::nullopt;
     }
+    std::size_t tasks = 0;
     while (!gave_up_) {
       FlowBranch branch;
-      if (route) label(branch);
+      if (route) label(branch, tasks);
       branch.chain = chain();
       if (!branch.chain.nodes.empty()) out.branches.push_back(std::move(branch));
-      if (peek().type != separator) break;
+      if (out.branches.size() > kMostBranches) {
+        findings_
+            .error(codes::kTooMany, fmt::format("more than {} branches", kMostBranches), span(open))
+            .help.push_back("put a stage between some of them");
+        gave_up_ = true;
+      }
+      if (peek().type != separator && !other_separator(route)) break;
       ++next_;
     }
     --depth_;
@@ -293,16 +347,77 @@ class Parser {
     return out;
   }
 
-  void label(FlowBranch& branch) {
+  /// A separator of the other kind of bracket; told, and taken for the right one.
+  bool other_separator(bool route) {
     const Token token = peek();
-    if (token.type == TokenType::Name && tokens_[next_ + 1].type == TokenType::Colon) {
-      branch.label = text_of_token(token);
-      branch.label_span = span(token);
-      next_ += 2;
+    if (token.type == TokenType::Or) return misplaced_or(token), true;
+    if (token.type != (route ? TokenType::And : TokenType::Comma)) return false;
+    if (route) {
+      findings_
+          .error(codes::kUnbalanced, "the branches of `[ ]` are separated by `,`", span(token),
+                 "write `,` here")
+          .help.push_back(
+              "a sample goes down one of them; stages that all see it are a branch of their own: "
+              "[math: (a & b), else: c]");
+    } else {
+      findings_
+          .error(codes::kUnbalanced, "the branches of `( )` are separated by `&`", span(token),
+                 "write `&` here")
+          .help.push_back("a sample goes down all of them; one of several is [math: a, else: b]");
+    }
+    return true;
+  }
+
+  /// Whether tasks and a colon follow.
+  bool at_label() const {
+    for (std::size_t i = next_;; ++i) {
+      const TokenType type = tokens_[i].type;
+      if (type == TokenType::Colon) return i > next_;
+      if (type != TokenType::Name && type != TokenType::Quoted && type != TokenType::Or) {
+        return false;
+      }
+      if (i > next_ && type != TokenType::Or && tokens_[i - 1].type != TokenType::Or) return false;
+    }
+  }
+
+  void label(FlowBranch& branch, std::size_t& tasks) {
+    const Token first = peek();
+    if (!at_label()) {
+      Diagnostic& found = findings_.error(codes::kExpectedStage,
+                                          "a branch of `[ ]` begins with the tasks that it takes",
+                                          span(first), "expected `task: stage` or `else: stage`");
+      found.help.push_back(
+          "write [math: a, code | sql: b, else: c]; stages that all see every sample are (a & b)");
       return;
     }
-    findings_.error(codes::kExpectedStage, "a branch of `[ ]` begins with a task", span(token),
-                    "expected `task: stage` or `else: stage`");
+    std::optional<Token> otherwise;
+    while (peek().type != TokenType::Colon) {
+      const Token token = tokens_[next_++];
+      if (token.type == TokenType::Or) continue;
+      std::string name = text_of_token(token);
+      if (token.type == TokenType::Quoted) name = name.substr(1, name.size() - 2);
+      if (token.type == TokenType::Name && name == "else") {
+        otherwise = token;
+        branch.otherwise = true;
+      } else if (++tasks <= kMostTasks) {
+        branch.tasks.push_back({std::move(name), span(token)});
+      } else if (!gave_up_) {
+        findings_
+            .error(codes::kTooMany, fmt::format("more than {} tasks in one route", kMostTasks),
+                   span(first))
+            .help.push_back("take `else` for all the tasks that no other branch names");
+        gave_up_ = true;
+      }
+    }
+    branch.label_span = places_.span(first.begin, tokens_[next_ - 1].end);
+    ++next_;
+    if (otherwise && !branch.tasks.empty()) {
+      findings_
+          .error(codes::kExpectedStage, "`else` stands alone", span(*otherwise),
+                 "takes every task that no other branch names")
+          .help.push_back("remove the other tasks of this branch, or `else`");
+      branch.tasks.clear();
+    }
   }
 
   std::string_view text_;
@@ -313,6 +428,19 @@ class Parser {
   int depth_ = 0;
   bool gave_up_ = false;
 };
+
+std::string text_of_label(const FlowBranch& branch) {
+  if (branch.otherwise) return "else";
+  std::string out;
+  for (const FlowTask& task : branch.tasks) {
+    const bool plain = task.name != "else" && is_name_byte(task.name.front()) &&
+                       std::all_of(task.name.begin(), task.name.end(),
+                                   [](char c) { return is_name_byte(c) || c == '-' || c == '.'; });
+    out += (out.empty() ? "" : " | ") +
+           (plain && task.name.back() != '-' ? task.name : "'" + task.name + "'");
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -354,7 +482,7 @@ std::string text_of(const FlowChain& chain) {
     out += route ? '[' : '(';
     for (std::size_t b = 0; b < node.branches.size(); ++b) {
       if (b > 0) out += route ? ", " : " & ";
-      if (route) out += node.branches[b].label + ": ";
+      if (route) out += text_of_label(node.branches[b]) + ": ";
       out += text_of(node.branches[b].chain);
     }
     out += route ? ']' : ')';

@@ -1,11 +1,12 @@
 #pragma once
 // The text of a flow: "questions -> generate -> (check_math & check_format) -> reward", as a tree
-// with spans. The tree holds the whole language of DESIGN section 3, also what a graph may not use
-// yet (`<->`, routes): graph.cpp says so there. The parser goes on after a mistake, so that all
-// mistakes of a line are found. Values; pure functions; any bytes are accepted.
+// with spans. The parser goes on after a mistake, so that all mistakes of a line are found. What
+// the tree means, and what of it makes no sense, is said in flow_lines.cpp. Values; pure functions;
+// any bytes are accepted.
 //
-//   chain  := node { arrow node }          arrow := "->" | "~>" | "<->"
-//   node   := name [ "." name ] | "(" chain { "&" chain } ")" | "[" label ":" chain { "," ... } "]"
+//   chain := node { arrow node }          arrow := "->" | "~>" | "<->"
+//   node  := name [ "." name ] | "(" chain { "&" chain } ")" | "[" label ":" chain { "," ... } "]"
+//   label := task { "|" task } | "else"   task  := name | "'" any text "'"
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -47,8 +48,14 @@ struct FlowChain {
   std::vector<FlowArrow> arrows;
 };
 
+struct FlowTask {
+  std::string name;
+  Span span;
+};
+
 struct FlowBranch {
-  std::string label;  // of a route: the task, or "else"
+  std::vector<FlowTask> tasks;  // of a route; none: `else`
+  bool otherwise = false;       // of a route: `else`
   Span label_span;
   FlowChain chain;
 };

@@ -1,124 +1,63 @@
-// The lines of [graph] flow as edges between ports of stages, with the joins of ( & ).
-#include <map>
+// The lines of [graph] flow as edges and calls between ports of stages.
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
-#include "graphs/draft.hpp"
+#include "graphs/flow_lines.hpp"
 
 namespace troupe::graphs {
 namespace {
 
-struct Ends {
-  std::vector<const FlowNode*> heads, tails;
+std::string plural(MessageType type) {
+  return type == MessageType::Weights ? "weights" : std::string(name_of(type)) + "s";
+}
+
+/// What was found in the lines before.
+struct FlowIndex {
+  std::set<std::string> unknown;
+  struct Place {
+    Span arrow, to;
+  };
+  std::map<std::tuple<std::uint32_t, std::uint32_t, const void*, const void*>, Place> connected;
 };
 
-struct Connection {
-  const FlowNode* from = nullptr;
-  const FlowNode* to = nullptr;
-  FlowArrow arrow;
-  std::optional<std::uint32_t> join;
-};
+constexpr std::size_t kMostEdges = 16384;  // far beyond any flow that a person can follow
 
-/// One line. Connections are collected first, because a port written in the middle of a chain
-/// ("a -> b.port -> c") belongs to the side that has it.
+/// One line. Connections are known before ports are looked up, because a port written in the middle
+/// of a chain ("a -> b.port -> c") belongs to the side that has it.
 class Line {
  public:
-  Line(Draft& draft, std::set<std::string>& unknown) : draft_(draft), unknown_(unknown) {}
+  Line(Draft& draft, FlowIndex& index) : draft_(draft), index_(index) {}
 
   /// `understood`: the line had no mistakes, so that what it lacks was not lost in reading.
   void lower(const FlowChain& line, bool understood) {
-    chain(line, true);
-    if (line.nodes.size() == 1 && line.arrows.empty() && understood) {
-      const FlowNode& only = line.nodes.front();
+    for (const FlowNode* node : refs_of(line)) stage_of(*node);
+    const std::size_t before = draft_.findings.errors();
+    const auto connections = connections_of(draft_, line);
+    understood = understood && draft_.findings.errors() == before;
+    if (line.nodes.size() == 1 && understood && connections.empty()) {
       draft_.findings
-          .error(codes::kNothingConnected, "this line connects nothing", only.span,
+          .error(codes::kNothingConnected, "this line connects nothing", line.nodes.front().span,
                  "a stage without an arrow")
           .help.push_back("write `a -> b`, or remove the line");
-      for (const FlowNode* node : ends(only, false).heads) stage_of(*node);
     }
-    for (const Connection& connection : connections_) connect(connection);
+    for (const Connection& connection : connections) {
+      if (connection.arrow.arrow == Arrow::Call) continue;
+      leaves_.insert(connection.from);
+      enters_.insert(connection.to);
+    }
+    for (const Connection& connection : connections) connect(connection);
   }
 
  private:
-  Ends ends(const FlowNode& node, bool lower_inside) {
-    if (node.type == FlowNode::Type::Ref) return {{&node}, {&node}};
-    if (node.type == FlowNode::Type::Route && lower_inside) {
-      later(node.span, "not supported yet: routes `[task: stage, else: stage]`",
-            "send every sample the same way, or use one graph per task");
-    }
-    Ends out;
-    for (const FlowBranch& branch : node.branches) {
-      const Ends inside = lower_inside ? chain(branch.chain, false)
-                                       : Ends{ends(branch.chain.nodes.front(), false).heads,
-                                              ends(branch.chain.nodes.back(), false).tails};
-      out.heads.insert(out.heads.end(), inside.heads.begin(), inside.heads.end());
-      out.tails.insert(out.tails.end(), inside.tails.begin(), inside.tails.end());
-    }
-    return out;
-  }
-
-  void later(Span span, std::string message, std::string help) {
-    draft_.flow_broken = true;
-    draft_.findings.error(codes::kNotSupportedYet, std::move(message), span)
-        .help.push_back(std::move(help));
-  }
-
-  Ends chain(const FlowChain& chain, bool outermost) {
-    if (chain.nodes.empty()) return {};
-    const Ends first = ends(chain.nodes.front(), true);
-    Ends before = first;
-    for (std::size_t i = 1; i < chain.nodes.size(); ++i) {
-      const Ends after = ends(chain.nodes[i], true);
-      link(chain.nodes[i - 1], before, chain.arrows[i - 1], chain.nodes[i], after,
-           outermost && i == 1);
-      before = after;
-    }
-    return {first.heads, before.tails};
-  }
-
-  void link(const FlowNode& left, const Ends& from, const FlowArrow& arrow, const FlowNode& right,
-            const Ends& to, bool at_start) {
-    if (arrow.arrow == Arrow::Call) {
-      later(arrow.span, "not supported yet: calls between stages (`<->`)",
-            "a stage that needs another's answer must contain it for now");
-      for (const FlowNode* node : from.tails) stage_of(*node);
-      for (const FlowNode* node : to.heads) stage_of(*node);
-      return;
-    }
-    const bool queue = arrow.arrow == Arrow::Queue;
-    if (queue && from.tails.size() > 1 && to.heads.size() > 1) {
-      Diagnostic& found =
-          draft_.findings.error(codes::kBranchesInARow, "branches that lead straight into branches",
-                                arrow.span, "a stage must stand here");
-      found.secondary.push_back({left.span, "these are joined"});
-      found.secondary.push_back({right.span, "these begin anew"});
-      found.help.push_back("put a stage between: (a & b) -> joined -> (c & d)");
-      draft_.flow_broken = true;
-      return;
-    }
-    std::optional<std::uint32_t> join;
-    if (queue && from.tails.size() > 1 && left.type == FlowNode::Type::All) {
-      join = static_cast<std::uint32_t>(draft_.joins.size());
-      DraftJoin& added = draft_.joins.emplace_back();
-      added.span = left.span;
-      added.at_start = at_start;
-    }
-    for (const FlowNode* tail : from.tails) {
-      for (const FlowNode* head : to.heads) {
-        connections_.push_back({tail, head, arrow, join});
-        leaves_.insert(tail);
-        enters_.insert(head);
-      }
-    }
-  }
-
   std::optional<std::uint32_t> stage_of(const FlowNode& node) {
     const FlowRef& ref = node.ref;
     DraftStage* stage = draft_.find_stage(ref.stage);
     if (!stage) {
       draft_.flow_broken = true;
-      if (!unknown_.insert(ref.stage).second) return std::nullopt;
+      if (!index_.unknown.insert(ref.stage).second) return std::nullopt;
+      if (draft_.findings.full()) return std::nullopt;
       Diagnostic& found = draft_.findings.error(
           codes::kUnknownStage, fmt::format("no stage is named `{}`", ref.stage), ref.stage_span,
           fmt::format("there is no [stage.{}]", ref.stage));
@@ -189,7 +128,9 @@ class Line {
         codes::kUnknownPort,
         fmt::format("`{}` ({}) has no {} `{}`", ref.stage, contract.kind, side, ref.port),
         ref.port_span, fmt::format("no such {}", side));
-    if (output ? contract.input(ref.port) : contract.output(ref.port)) {
+    if (contract.call(ref.port) || contract.answer(ref.port)) {
+      found.help.push_back(fmt::format("`{}` is a port for calls: write `<->`", ref.port));
+    } else if (output ? contract.input(ref.port) : contract.output(ref.port)) {
       found.help.push_back(
           fmt::format("`{}` is an {} of it", ref.port, output ? "input" : "output"));
     } else {
@@ -215,6 +156,7 @@ class Line {
     const auto from = stage_of(*connection.from);
     const auto to = stage_of(*connection.to);
     if (!from || !to) return;
+    if (connection.arrow.arrow == Arrow::Call) return connect_call(connection, *from, *to);
     DraftEdge edge;
     edge.from = *from;
     edge.to = *to;
@@ -223,6 +165,8 @@ class Line {
     edge.from_span = connection.from->span;
     edge.to_span = connection.to->span;
     edge.join = connection.join;
+    edge.route = connection.route;
+    edge.tasks = connection.tasks;
     const Contract* out = draft_.stages[*from].contract;
     const Contract* in = draft_.stages[*to].contract;
     if (!out || !in) draft_.flow_broken = true;
@@ -233,19 +177,118 @@ class Line {
       return;
     }
     if (edge.out && edge.in) check_types(edge);
-    for (const DraftEdge& other : draft_.edges) {
-      if (other.from != edge.from || other.to != edge.to || other.out != edge.out ||
-          other.in != edge.in) {
-        continue;
-      }
-      Diagnostic& found = draft_.findings.error(
-          codes::kConnectedTwice, fmt::format("`{}` is connected twice", draft_.name_of_edge(edge)),
-          edge.arrow_span, "again here");
-      found.secondary.push_back({other.arrow_span, "connected here"});
-      found.help.push_back("remove one of them");
+    if (!first_time(connection, *from, *to, edge.out, edge.in, draft_.name_of_edge(edge))) return;
+    if (draft_.edges.size() == kMostEdges) {
+      draft_.findings
+          .error(codes::kTooMany, fmt::format("more than {} edges", kMostEdges), edge.arrow_span)
+          .help.push_back("part the graph into several");
+    }
+    if (draft_.edges.size() >= kMostEdges) draft_.flow_broken = true;
+    if (draft_.edges.size() <= kMostEdges) draft_.edges.push_back(std::move(edge));
+  }
+
+  bool first_time(const Connection& connection, std::uint32_t from, std::uint32_t to,
+                  const void* out, const void* in, const std::string& name) {
+    const FlowIndex::Place here{connection.arrow.span, connection.to->span};
+    const auto [first, fresh] = index_.connected.try_emplace({from, to, out, in}, here);
+    if (fresh) return true;
+    // One arrow into two brackets of one bracket: then the arrow alone says too little.
+    const bool one_arrow = first->second.arrow.begin == here.arrow.begin;
+    Diagnostic& found =
+        draft_.findings.error(codes::kConnectedTwice, fmt::format("`{}` is connected twice", name),
+                              one_arrow ? here.to : here.arrow, "again here");
+    found.secondary.push_back(
+        {one_arrow ? first->second.to : first->second.arrow, "connected here"});
+    found.help.push_back(connection.route
+                             ? "a branch may take several tasks: [math | code: a, else: b]"
+                             : "remove one of them");
+    return false;
+  }
+
+  void connect_call(const Connection& connection, std::uint32_t from, std::uint32_t to) {
+    DraftCall call;
+    call.from = from;
+    call.to = to;
+    call.arrow_span = connection.arrow.span;
+    call.from_span = connection.from->span;
+    call.to_span = connection.to->span;
+    const Contract* caller = draft_.stages[from].contract;
+    const Contract* service = draft_.stages[to].contract;
+    if (!caller || !service) draft_.flow_broken = true;
+    if (caller) call.out = call_port(*connection.from, *caller, true, connection.arrow);
+    if (service) call.in = call_port(*connection.to, *service, false, connection.arrow);
+    if ((caller && !call.out) || (service && !call.in)) {
+      draft_.flow_broken = true;
       return;
     }
-    draft_.edges.push_back(std::move(edge));
+    if (call.out && call.in) check_call_types(call);
+    if (!first_time(connection, from, to, call.out, call.in, draft_.name_of_call(call))) return;
+    draft_.calls.push_back(std::move(call));
+  }
+
+  const CallSpec* call_port(const FlowNode& node, const Contract& contract, bool caller,
+                            const FlowArrow& arrow) {
+    const FlowRef& ref = node.ref;
+    const auto& ports = caller ? contract.calls : contract.answers;
+    if (ports.empty()) {
+      Diagnostic& found =
+          draft_.findings.error(codes::kWrongArrow,
+                                fmt::format("`{}` ({}) {}", ref.stage, contract.kind,
+                                            caller ? "calls no service" : "answers no calls"),
+                                node.span, caller ? "cannot call" : "cannot be called");
+      found.secondary.push_back({arrow.span, "`<->` is a call"});
+      std::vector<std::string> able;
+      for (const Contract& kind : draft_.kinds.all()) {
+        if (!(caller ? kind.calls : kind.answers).empty()) able.push_back(kind.kind);
+      }
+      if (able.empty()) {
+        found.help.push_back(caller ? "no kind of this Troupe calls services"
+                                    : "no kind of this Troupe answers calls");
+      } else {
+        found.help.push_back(
+            fmt::format("kinds that {}: {}", caller ? "call" : "answer", quoted_list(able)));
+      }
+      return nullptr;
+    }
+    if (ref.port.empty()) return &ports.front();
+    if (const CallSpec* port = caller ? contract.call(ref.port) : contract.answer(ref.port)) {
+      return port;
+    }
+    const PortSpec* queue = caller ? contract.output(ref.port) : contract.input(ref.port);
+    if (queue) {
+      Diagnostic& found = draft_.findings.error(
+          codes::kWrongArrow, fmt::format("`{}.{}` is no port for calls", ref.stage, ref.port),
+          ref.port_span, fmt::format("it {} {}", caller ? "gives" : "takes", plural(queue->type)));
+      found.secondary.push_back({arrow.span, "`<->` is a call"});
+      found.help.push_back(
+          fmt::format("write {}, or {}.{}", ref.stage, ref.stage, ports.front().name));
+      return nullptr;
+    }
+    std::vector<std::string> names;
+    for (const CallSpec& port : ports) names.push_back(port.name);
+    draft_.findings
+        .error(codes::kUnknownPort,
+               fmt::format("`{}` ({}) {} no `{}`", ref.stage, contract.kind,
+                           caller ? "calls" : "answers", ref.port),
+               ref.port_span, "no such port")
+        .help.push_back(name_help(ref.port, names, caller ? "its calls" : "its answers"));
+    return nullptr;
+  }
+
+  void check_call_types(const DraftCall& call) {
+    if (call.out->request == call.in->request && call.out->answer == call.in->answer) return;
+    draft_.flow_broken = true;
+    Diagnostic& found = draft_.findings.error(
+        codes::kTypeMismatch,
+        fmt::format("`{}` asks with {} for {}, `{}` answers {} with {}",
+                    draft_.stages[call.from].name, plural(call.out->request),
+                    plural(call.out->answer), draft_.stages[call.to].name, plural(call.in->request),
+                    plural(call.in->answer)),
+        call.to_span, fmt::format("its `{}` takes {}", call.in->name, plural(call.in->request)));
+    found.secondary.push_back({call.from_span, fmt::format("its `{}` sends {}", call.out->name,
+                                                           plural(call.out->request))});
+    found.help.push_back(fmt::format("call a stage that answers {} with {}",
+                                     plural(call.out->request), plural(call.out->answer)));
   }
 
   void check_types(const DraftEdge& edge) {
@@ -272,13 +315,8 @@ class Line {
     }
   }
 
-  static std::string plural(MessageType type) {
-    return type == MessageType::Weights ? "weights" : std::string(name_of(type)) + "s";
-  }
-
   Draft& draft_;
-  std::set<std::string>& unknown_;
-  std::vector<Connection> connections_;
+  FlowIndex& index_;
   std::set<const FlowNode*> leaves_, enters_, told_ports_;
   std::set<std::uint32_t> told_arrows_;  // by where they begin
 };
@@ -297,7 +335,7 @@ void read_lines(Draft& draft, const RawNode& flow) {
     draft.flow_broken = true;
     return;
   }
-  std::set<std::string> unknown;
+  FlowIndex index;
   for (const RawNode* line : lines) {
     if (line->type != RawNode::Type::String) {
       draft.findings.error(codes::kWrongType,
@@ -318,15 +356,18 @@ void read_lines(Draft& draft, const RawNode& flow) {
     }
     draft.flow.push_back(text_of(chain));
     draft.flow_origins.push_back(draft.origin_of(line->span));
-    Line(draft, unknown).lower(chain, understood);
+    Line(draft, index).lower(chain, understood);
   }
-  // Joins of whose branches nothing could be connected leave no trace.
+  // What could not be connected leaves no trace.
   for (std::uint32_t i = 0; i < draft.edges.size(); ++i) {
-    if (const auto join = draft.edges[i].join) {
-      draft.joins[*join].branches.push_back(i);
-      draft.joins[*join].to = draft.edges[i].to;
+    const DraftEdge& edge = draft.edges[i];
+    if (edge.join) draft.joins[edge.join->join].branches[edge.join->branch].push_back(i);
+    if (edge.route) draft.routes[*edge.route].edges.push_back(i);
+    for (auto join = edge.join; join; join = draft.joins[join->join].outer) {
+      draft.joins[join->join].to = edge.to;
     }
   }
+  draft.index_edges();
 }
 
 }  // namespace
@@ -355,7 +396,8 @@ void read_flow(Draft& draft, const RawNode& root) {
     return;
   }
   read_lines(draft, flow->value);
-  if (draft.edges.empty() && !draft.flow_broken && !draft.findings.has_errors()) {
+  if (draft.edges.empty() && draft.calls.empty() && !draft.flow_broken &&
+      !draft.findings.has_errors()) {
     draft.findings.error(codes::kNoFlow, "the flow is empty", flow->value.span)
         .help.push_back("add lines such as \"questions -> generate\"");
   }

@@ -24,13 +24,16 @@ void check(Draft& draft, const RawNode& root, LoadResult& out) {
   read_policies(draft, root);
   read_tests(draft, root);
   check_shape(draft);
+  check_calls(draft);
   // What follows reasons about ways through the graph: a hole would make it invent problems.
   if (complete(draft) && !draft.cyclic) {
     const std::size_t before = findings_so_far(draft);
     resolve_joins(draft);
     if (findings_so_far(draft) == before) account_ways(draft);
+    if (findings_so_far(draft) == before) check_routes(draft);
     if (findings_so_far(draft) == before) place_gate(draft);
     if (findings_so_far(draft) == before) check_policies(draft);
+    if (findings_so_far(draft) == before) check_whole_groups(draft);
     check_weights(draft);
     check_data(draft);
   }

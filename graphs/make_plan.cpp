@@ -14,6 +14,9 @@ struct PlanMaker {
 
 namespace {
 
+constexpr std::uint64_t kDefaultConcurrency = 8;  // enough to keep a batch of a model busy
+constexpr Duration kDefaultDeadline = std::chrono::minutes(2);  // a long completion on a CPU
+
 Options options_of(const DraftOptions& from) {
   Options out;
   for (const auto& [name, option] : from) {
@@ -87,6 +90,8 @@ std::vector<std::uint32_t> make_stages(const Draft& draft, Plan& plan) {
     out.options = options_of(stage.options);
     out.in_flow = stage.in_flow || !stage.referenced;
     out.origin = draft.origin_of(stage.kind_span);
+    const auto swap = stage.options.find("swap");
+    out.swap = swap != stage.options.end() && swap->second.value.as_bool();
     plan.stages.push_back(std::move(out));
   }
   return indices;
@@ -112,6 +117,44 @@ std::vector<std::uint32_t> numbers_of_joins(const Draft& draft) {
   return out;
 }
 
+/// Some edge that ends the join, maybe by one inside of it.
+std::uint32_t end_of(const Draft& draft, const DraftJoin& join) {
+  for (const std::uint32_t edge : join.inside) {
+    if (draft.edges[edge].join && draft.edges[edge].to == join.to) return edge;
+  }
+  TROUPE_ASSERT(false, "a join that no edge ends");
+  return 0;
+}
+
+void make_routes(const Draft& draft, Plan& plan) {
+  for (const DraftRoute& route : draft.routes) {
+    TROUPE_ASSERT(!route.edges.empty(), "a route without branches");
+    RoutePlan out;
+    out.index = static_cast<std::uint32_t>(plan.routes.size());
+    out.entrance = plan.edges[route.edges.front()].from;
+    out.edges = route.edges;
+    out.without_branch = route.without_branch;
+    plan.routes.push_back(std::move(out));
+  }
+}
+
+void make_calls(const Draft& draft, const std::vector<std::uint32_t>& stages, Plan& plan) {
+  for (const DraftCall& call : draft.calls) {
+    CallPlan out;
+    out.index = static_cast<std::uint32_t>(plan.calls.size());
+    out.name = draft.name_of_call(call);
+    out.from = {stages[call.from], call.out->name};
+    out.to = {stages[call.to], call.in->name};
+    out.request = call.out->request;
+    out.answer = call.out->answer;
+    out.concurrency = call.concurrency.value_or(kDefaultConcurrency);
+    out.deadline = call.deadline.value_or(kDefaultDeadline);
+    out.concurrency_origin = call.concurrency_origin;
+    out.deadline_origin = call.deadline_origin;
+    plan.calls.push_back(std::move(out));
+  }
+}
+
 void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Plan& plan) {
   const auto joins = numbers_of_joins(draft);
   for (const DraftEdge& edge : draft.edges) {
@@ -129,18 +172,17 @@ void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Pl
     }
     out.when_full = edge.when_full;
     out.accounted = edge.accounted;
-    if (edge.join) {
-      const auto& branches = draft.joins[*edge.join].branches;
-      const auto branch = std::find(branches.begin(), branches.end(), out.index);
-      out.join =
-          BranchRef{joins[*edge.join], static_cast<std::uint32_t>(branch - branches.begin())};
-    }
+    if (edge.join) out.join = BranchRef{joins[edge.join->join], edge.join->branch};
+    out.route = edge.route;
+    out.tasks = edge.tasks;
+    out.group = edge.group;
     if (edge.fork) out.fork = joins[*edge.fork];
     out.converts = conversion_of(edge);
     out.capacity_items_origin = edge.capacity_items_origin;
     out.capacity_bytes_origin = edge.capacity_bytes_origin;
     out.max_staleness_origin = edge.max_staleness_origin;
     out.when_full_origin = edge.when_full_origin;
+    out.group_origin = edge.group_origin;
     plan.edges.push_back(std::move(out));
   }
   for (std::size_t i = 0; i < draft.joins.size(); ++i) {
@@ -149,9 +191,11 @@ void make_edges(const Draft& draft, const std::vector<std::uint32_t>& stages, Pl
     JoinPlan out;
     out.index = joins[i];
     out.entries = join.entries;
-    for (const std::uint32_t edge : join.branches) out.branches.push_back({edge});
-    out.entrance = plan.edges[join.entries.front()].from;
-    out.to = plan.edges[join.branches.front()].to;
+    out.branches = join.branches;
+    if (join.outer) out.outer = BranchRef{joins[join.outer->join], join.outer->branch};
+    const EdgePlan& entry = plan.edges[join.entries.front()];
+    out.entrance = entry.from;
+    out.to = {stages[join.to], draft.edges[end_of(draft, join)].in->name};
     plan.joins.push_back(std::move(out));
   }
 }
@@ -173,6 +217,13 @@ void append_options(std::string& out, const Options& options) {
   }
 }
 
+/// Tasks may hold any character, so each is written with its length.
+std::string canonical_text(const TaskSet& tasks) {
+  std::string out = tasks.all_but ? "but" : "only";
+  for (const std::string& name : tasks.names) out += fmt::format(" {}:{}", name.size(), name);
+  return out;
+}
+
 std::string canonical_text(const Plan& plan) {
   std::string out = "troupe plan 1\n[run]\n";
   append_options(out, plan.run.options);
@@ -185,13 +236,23 @@ std::string canonical_text(const Plan& plan) {
     append_options(out, stage.options);
   }
   for (const EdgePlan& edge : plan.edges) {
-    out += fmt::format("{}.{} {} {}.{} {} {} {} {} {} join {} fork {}\n", edge.from.stage,
+    out += fmt::format("{}.{} {} {}.{} {} {} {} {} {} join {} fork {}{}{}\n", edge.from.stage,
                        edge.from.port, edge.delivery == Delivery::Queue ? "->" : "~>",
                        edge.to.stage, edge.to.port, edge.capacity_items, edge.capacity_bytes,
                        edge.max_staleness ? std::to_string(*edge.max_staleness) : "-",
                        edge.when_full == WhenFull::Block, edge.accounted,
                        edge.join ? std::to_string(edge.join->join) : "-",
-                       edge.fork ? std::to_string(*edge.fork) : "-");
+                       edge.fork ? std::to_string(*edge.fork) : "-",
+                       edge.tasks ? " tasks " + canonical_text(*edge.tasks) : "",
+                       edge.group ? " group" : "");
+  }
+  for (const JoinPlan& join : plan.joins) {
+    if (!join.outer) continue;
+    out += fmt::format("join {} ends {}.{}\n", join.index, join.outer->join, join.outer->branch);
+  }
+  for (const CallPlan& call : plan.calls) {
+    out += fmt::format("{}.{} <-> {}.{} {} {}\n", call.from.stage, call.from.port, call.to.stage,
+                       call.to.port, call.concurrency, duration_text(call.deadline));
   }
   if (plan.gate) {
     out += fmt::format("gate {} {} {} {} {} {}\n", plan.gate->stage, plan.gate->group_size,
@@ -211,6 +272,8 @@ Plan make_plan(const Draft& draft) {
   make_models(draft, plan);
   const auto stages = make_stages(draft, plan);
   make_edges(draft, stages, plan);
+  make_routes(draft, plan);
+  make_calls(draft, stages, plan);
   if (draft.gate) {
     plan.gate = draft.gate;
     plan.gate->stage = stages[draft.gate->stage];

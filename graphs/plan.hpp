@@ -36,12 +36,12 @@ struct RunPlan {
   std::uint64_t steps = 0;             // optimizer steps; 0: until the data ends
   std::uint64_t checkpoint_every = 0;  // steps; 0: only at the end
   std::uint64_t keep_checkpoints = 2;
-  std::filesystem::path directory;  // relative to the process, as written
-  unsigned threads = 0;             // 0: all cores
+  std::filesystem::path directory;                    // relative to the process, as written
+  unsigned threads = 0;                               // 0: all cores
   Duration stall_timeout = std::chrono::minutes(20);  // without a finished step: it has failed
   std::optional<std::uint64_t> keep_samples_bytes;    // of the sample log; left out: all
   std::optional<std::uint64_t> keep_samples_steps;    // the newest so many; left out: all
-  Options options;                  // the same as written, with origins
+  Options options;                                    // the same as written, with origins
 };
 
 struct ModelPlan {

@@ -18,7 +18,8 @@ bool into_learner(const Draft& draft, const DraftEdge& edge) {
 }
 
 bool assembles(const DraftEdge& edge) {
-  return edge.out->type == MessageType::Sample && edge.in->type == MessageType::Group;
+  return edge.out->type == MessageType::Sample &&
+         (edge.in->type == MessageType::Group || edge.group);
 }
 
 /// Messages of one group on this edge.
@@ -65,12 +66,43 @@ void count_capacity(Draft& draft, DraftEdge& edge) {
       found.secondary.push_back({size->value_span, fmt::format("a group has {} samples", group)});
     }
   }
-  found.secondary.push_back(
-      {edge.to_span, fmt::format("`{}` waits for whole groups", draft.stages[edge.to].name)});
+  if (edge.group) {
+    found.secondary.push_back({edge.group_span, "whole groups are kept together here"});
+  } else {
+    found.secondary.push_back(
+        {edge.to_span, fmt::format("`{}` waits for whole groups", draft.stages[edge.to].name)});
+  }
   found.help.push_back(
       fmt::format("write capacity = \"{} samples\" or more: groups that do not "
                   "fit would never be complete",
                   group));
+}
+
+/// `group = true` where nothing is to be kept together, or where it could not be.
+void check_group(Draft& draft, const DraftEdge& edge) {
+  const MessageType out = edge.out->type;
+  std::string label, help;
+  if (edge.join) {
+    label = "this edge ends a branch of ( & ), which joins sample by sample";
+    help = fmt::format("keep them together on the edge behind `{}`", draft.stages[edge.to].name);
+  } else if (out == MessageType::Prompt) {
+    label = "a prompt has no siblings yet";
+    help = "keep samples together on an edge behind the generator";
+  } else if (out == MessageType::Group) {
+    label = fmt::format("`{}` gives whole groups", draft.stages[edge.from].name);
+    help = "remove it: groups stay whole";
+  } else if (edge.in->type == MessageType::Group) {
+    label = fmt::format("`{}` takes whole groups already", draft.stages[edge.to].name);
+    help = "remove it: they are assembled here";
+  } else {
+    return;
+  }
+  Diagnostic& found =
+      draft.findings.error(codes::kGroupElsewhere,
+                           fmt::format("`group` means nothing on `{}`", draft.name_of_edge(edge)),
+                           edge.group_span, std::move(label));
+  found.secondary.push_back({edge.arrow_span, fmt::format("carries {}s", name_of(out))});
+  found.help.push_back(std::move(help));
 }
 
 void check_kept_policies(Draft& draft, const DraftEdge& edge) {
@@ -82,6 +114,7 @@ void check_kept_policies(Draft& draft, const DraftEdge& edge) {
         .help.push_back("remove the section; max_staleness belongs on the edge into the learner");
     return;
   }
+  if (edge.group) check_group(draft, edge);
   if (edge.max_staleness && !into_learner(draft, edge)) {
     Diagnostic& found =
         draft.findings.error(codes::kStalenessElsewhere,
@@ -112,7 +145,9 @@ void check_kept_policies(Draft& draft, const DraftEdge& edge) {
 void place_gate(Draft& draft) {
   std::vector<std::uint32_t> first;
   for (std::uint32_t i = 0; i < draft.stages.size(); ++i) {
+    // As a service only, it admits nothing.
     if (!draft.stages[i].contract->admits || !draft.stages[i].in_flow) continue;
+    if (draft.queues_into(i).empty() && draft.queues_out_of(i).empty()) continue;
     const auto up = draft.upstream_of(i);
     bool behind_another = false;
     for (std::uint32_t j = 0; j < up.size(); ++j) {
@@ -253,10 +288,15 @@ void default_capacities(Draft& draft) {
           edge.out->type == MessageType::Prompt ? kDefaultPrompts : groups * per_group(draft, edge);
     }
     if (!edge.capacity_bytes) edge.capacity_bytes = kDefaultBytes;
-    for (Origin* origin : {&edge.capacity_items_origin, &edge.capacity_bytes_origin,
-                           &edge.max_staleness_origin, &edge.when_full_origin}) {
+    for (Origin* origin :
+         {&edge.capacity_items_origin, &edge.capacity_bytes_origin, &edge.max_staleness_origin,
+          &edge.when_full_origin, &edge.group_origin}) {
       if (origin->place.empty()) origin->place = "default";
     }
+  }
+  for (DraftCall& call : draft.calls) {
+    if (!call.concurrency) call.concurrency_origin.place = "default";
+    if (!call.deadline) call.deadline_origin.place = "default";
   }
 }
 
@@ -271,7 +311,9 @@ void check_policies(Draft& draft) {
           codes::kNoGroups,
           fmt::format("`{}` needs groups, and nothing before it makes any",
                       draft.stages[edge.to].name),
-          edge.to_span, fmt::format("its input `{}` takes whole groups", edge.in->name));
+          edge.group ? edge.group_span : edge.to_span,
+          edge.group ? std::string("there are no groups to keep together")
+                     : fmt::format("its input `{}` takes whole groups", edge.in->name));
       found.help.push_back("a generator with a group_size must stand before it");
     }
   }

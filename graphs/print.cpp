@@ -224,6 +224,7 @@ std::string print_plan(const Plan& plan) {
                   kOriginColumn) +
            stage.origin.place + '\n';
     out += options_text(stage.options, stage.contract->options);
+    out += options_text(stage.options, stage_options());
   }
   out += "\nflow\n";
   for (std::size_t i = 0; i < plan.flow.size(); ++i) {

@@ -44,6 +44,12 @@ std::string limits_text(const OptionSpec& spec) {
   return out;
 }
 
+/// "judge (<->): text requests for texts; asks for a judgement".
+std::string call_text(const CallSpec& port) {
+  std::string request(name_of(port.request)), answer(name_of(port.answer));
+  return fmt::format("{} (<->): {}s for {}s; {}", port.name, request, answer, port.doc);
+}
+
 std::string ports_text(const std::vector<PortSpec>& ports, std::string_view title) {
   std::string out;
   for (const PortSpec& port : ports) {
@@ -137,6 +143,9 @@ std::string kind_section(const Contract& contract) {
   }
   if (contract.admits) out += "- the admission gate stands before it\n";
   if (contract.judges) out += "- a scorer may weigh its verdict, under the stage's name\n";
+  for (const CallSpec& port : contract.calls) out += "- calls " + call_text(port) + "\n";
+  for (const CallSpec& port : contract.answers) out += "- answers " + call_text(port) + "\n";
+  if (contract.swappable) out += "- may be swapped while the graph runs (`swap = true`)\n";
   if (contract.accounts_groups) out += "- works on whole groups\n";
   if (!contract.options.empty()) out += "\n" + options_table(contract.options);
   return out;
@@ -191,9 +200,12 @@ std::string print_kinds(const Kinds& kinds) {
 std::string print_kind(const Contract& contract) {
   std::string out = fmt::format("{}: {}\n\n", contract.kind, contract.doc);
   out += ports_text(contract.inputs, "in ") + ports_text(contract.outputs, "out");
+  for (const CallSpec& port : contract.calls) out += "  calls " + call_text(port) + "\n";
+  for (const CallSpec& port : contract.answers) out += "  answers " + call_text(port) + "\n";
   if (contract.admits) out += "  the admission gate stands before it\n";
   if (contract.judges) out += "  its verdict can be weighed by a scorer under the stage's name\n";
   if (contract.accounts_groups) out += "  works on whole groups\n";
+  if (contract.swappable) out += "  may be swapped while the graph runs (swap = true)\n";
   if (contract.options.empty()) return out + "\n  no options\n";
   std::vector<std::vector<std::string>> rows;
   for (const OptionSpec& spec : contract.options) {

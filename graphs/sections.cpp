@@ -6,6 +6,8 @@
 namespace troupe::graphs {
 namespace {
 
+constexpr std::size_t kMostStages = 4096;  // checks walk from every stage to the others
+
 std::vector<OptionSpec> options_of(const Contract& contract) { return contract.options; }
 
 bool is_table(Draft& draft, const RawEntry& entry, std::string_view example) {
@@ -83,6 +85,26 @@ void read_models(Draft& draft, const RawNode& root) {
   }
 }
 
+/// `swap = true` says what a person means to do later, so it is refused before that is too late.
+void check_swap(Draft& draft, const DraftStage& stage) {
+  const auto swap = stage.options.find("swap");
+  if (swap == stage.options.end() || !swap->second.value.as_bool()) return;
+  if (stage.contract->swappable) return;
+  const bool state = stage.contract->keeps_state;
+  Diagnostic& found = draft.findings.error(
+      codes::kNotSwappable,
+      fmt::format("`{}` ({}) cannot be swapped while the graph runs", stage.name,
+                  stage.contract->kind),
+      swap->second.key_span,
+      state ? "it keeps state, which a swap would lose" : "stages of this kind stay for the run");
+  std::vector<std::string> able;
+  for (const Contract& contract : draft.kinds.all()) {
+    if (contract.swappable) able.push_back(contract.kind);
+  }
+  found.help.push_back("remove it; to change this stage, stop the run and resume it");
+  if (!able.empty()) found.help.push_back("kinds that can be swapped: " + quoted_list(able));
+}
+
 /// `others`: the stages that have a kind.
 void read_stage(Draft& draft, const RawEntry& entry, const std::vector<std::string>& others) {
   check_name(draft, entry, "stage");
@@ -119,9 +141,11 @@ void read_stage(Draft& draft, const RawEntry& entry, const std::vector<std::stri
   if (stage.contract) {
     const std::string owner = fmt::format("stage `{}` ({})", stage.name, stage.contract->kind);
     draft.kind_span = stage.kind_span = kind->value.span;
-    stage.options =
-        read_options(draft, entry.value, stage.contract->options, {"kind"}, owner, entry.key_span);
+    std::vector<OptionSpec> specs = stage.contract->options;
+    specs.insert(specs.end(), stage_options().begin(), stage_options().end());
+    stage.options = read_options(draft, entry.value, specs, {"kind"}, owner, entry.key_span);
     draft.kind_span.reset();
+    check_swap(draft, stage);
   }
   draft.stages.push_back(std::move(stage));
 }
@@ -141,6 +165,13 @@ void read_stages(Draft& draft, const RawNode& root) {
     if (entry.value.find("kind")) with_kind.push_back(entry.key);
   }
   for (const RawEntry& entry : section->value.table) {
+    if (draft.stages.size() == kMostStages) {
+      draft.findings
+          .error(codes::kTooMany, fmt::format("more than {} stages", kMostStages), entry.key_span)
+          .help.push_back("part the graph into several");
+      draft.flow_broken = true;
+      return;
+    }
     if (is_table(draft, entry, fmt::format("[stage.{}] with its keys below", entry.key))) {
       read_stage(draft, entry, with_kind);
     }
@@ -229,6 +260,17 @@ const std::vector<OptionSpec>& run_options() {
                   "the sample log keeps the newest so many steps; left out: all")
           .unit(CountUnit::Steps)
           .at_least(1));
+  return kOptions;
+}
+
+const std::vector<OptionSpec>& stage_options() {
+  static const std::vector<OptionSpec> kOptions = [] {
+    OptionSpec swap;
+    swap.name = "swap";
+    swap.type = OptionType::Bool;
+    swap.doc = "the stage is to be swapped while the graph runs";
+    return std::vector{swap};
+  }();
   return kOptions;
 }
 

@@ -41,6 +41,7 @@ class Cycles {
 
   void report(std::uint32_t closing) {
     draft_.cyclic = true;
+    if (++told_ > kMostCycles) return;
     const DraftEdge& edge = draft_.edges[closing];
     auto first = way_.end();
     while (first != way_.begin() && edge.to != edge.from) {
@@ -49,12 +50,13 @@ class Cycles {
     }
     std::string path = draft_.stages[edge.to].name;
     for (auto step = first; step != way_.end(); ++step) {
-      path += " -> " + draft_.stages[draft_.edges[*step].to].name;
+      if (step - first == kMostNamed) path += " -> ...";
+      if (step - first < kMostNamed) path += " -> " + draft_.stages[draft_.edges[*step].to].name;
     }
     path += " -> " + draft_.stages[edge.to].name;
     Diagnostic& found = draft_.findings.error(codes::kCycle, "queues form a cycle: " + path,
                                               edge.arrow_span, "this arrow closes it");
-    for (auto step = first; step != way_.end(); ++step) {
+    for (auto step = first; step != way_.end() && step - first < kMostNamed; ++step) {
       found.secondary.push_back({draft_.edges[*step].arrow_span, ""});
     }
     found.help.push_back(
@@ -62,9 +64,13 @@ class Cycles {
         "back the latest value with `~>`");
   }
 
+  static constexpr int kMostCycles = 8;  // of one tangle: each arrow that is removed leaves fewer
+  static constexpr std::ptrdiff_t kMostNamed = 12;
+
   Draft& draft_;
   std::vector<State> states_;
   std::vector<std::uint32_t> way_;
+  int told_ = 0;
 };
 
 std::string plural(MessageType type) {
@@ -87,12 +93,13 @@ std::vector<std::string> givers(const Draft& draft, MessageType type, std::uint3
   return out;
 }
 
-void check_inputs(Draft& draft, std::uint32_t stage) {
+void check_inputs(Draft& draft, std::uint32_t stage, const std::vector<std::uint32_t>& into) {
   const Contract& contract = *draft.stages[stage].contract;
   for (const PortSpec& port : contract.inputs) {
     const DraftEdge* first = nullptr;
-    for (const DraftEdge& edge : draft.edges) {
-      if (edge.to != stage || edge.in != &port) continue;
+    for (const std::uint32_t i : into) {
+      const DraftEdge& edge = draft.edges[i];
+      if (edge.in != &port) continue;
       if (first && port.delivery == Delivery::Latest) {
         Diagnostic& found =
             draft.findings.error(codes::kTwoProducers,
@@ -121,9 +128,28 @@ void check_inputs(Draft& draft, std::uint32_t stage) {
   }
 }
 
+/// What leaves by an output that leads nowhere would be lost without an end.
+void check_every_output(Draft& draft, std::uint32_t stage) {
+  const DraftStage& from = draft.stages[stage];
+  for (const PortSpec& port : from.contract->outputs) {
+    const auto& out = draft.queues_out_of(stage);
+    const bool leads =
+        std::any_of(out.begin(), out.end(), [&](auto i) { return draft.edges[i].out == &port; });
+    if (leads || port.delivery != Delivery::Queue) continue;
+    draft.findings
+        .error(codes::kGoesNowhere,
+               fmt::format("the {} that leave `{}` by `{}` go nowhere", plural(port.type),
+                           from.name, port.name),
+               draft.place_of(stage), fmt::format("its output `{}` is not connected", port.name))
+        .help.push_back(
+            fmt::format("lead them to a learner or a sink: {}.{} -> ...", from.name, port.name));
+  }
+}
+
 void check_outputs(Draft& draft, std::uint32_t stage) {
   const Contract& contract = *draft.stages[stage].contract;
-  if (contract.is_sink() || !draft.queues_out_of(stage).empty()) return;
+  if (contract.is_sink()) return;
+  if (!draft.queues_out_of(stage).empty()) return check_every_output(draft, stage);
   const PortSpec* port = contract.default_output(Delivery::Queue);
   Diagnostic& found = draft.findings.error(
       codes::kGoesNowhere,
@@ -140,7 +166,8 @@ void check_unused(Draft& draft, const DraftStage& stage) {
       stage.contract &&
       std::none_of(stage.contract->inputs.begin(), stage.contract->inputs.end(), queue) &&
       std::none_of(stage.contract->outputs.begin(), stage.contract->outputs.end(), queue);
-  if (stage.in_flow || stage.referenced || stands_beside || draft.edges.empty()) return;
+  if (stage.in_flow || stage.referenced || stands_beside) return;
+  if (draft.edges.empty() && draft.calls.empty()) return;
   draft.findings
       .warning(codes::kUnusedStage, fmt::format("stage `{}` is not used", stage.name),
                stage.name_span, "neither the flow nor another stage names it")
@@ -151,13 +178,21 @@ void check_unused(Draft& draft, const DraftStage& stage) {
 
 void check_shape(Draft& draft) {
   Cycles(draft).run();
+  std::vector<std::vector<std::uint32_t>> into(draft.stages.size());
+  for (std::uint32_t i = 0; i < draft.edges.size(); ++i) into[draft.edges[i].to].push_back(i);
+  std::vector<bool> serves(draft.stages.size());
+  for (const DraftCall& call : draft.calls) serves[call.to] = true;
   for (std::uint32_t i = 0; i < draft.stages.size(); ++i) {
     const DraftStage& stage = draft.stages[i];
     // A flow that could not be read may well connect it.
     if (draft.flow_broken) continue;
     check_unused(draft, stage);
     if (!stage.contract || !stage.in_flow) continue;
-    check_inputs(draft, i);
+    // A service needs no place in the flow, but half a place is a mistake.
+    const bool only_serves =
+        serves[i] && draft.queues_into(i).empty() && draft.queues_out_of(i).empty();
+    if (only_serves) continue;
+    check_inputs(draft, i, into[i]);
     check_outputs(draft, i);
   }
 }

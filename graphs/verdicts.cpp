@@ -1,9 +1,10 @@
 // Weights of verdicts: a scorer may weigh only what was judged before it.
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
-#include "graphs/draft.hpp"
+#include "graphs/task_flow.hpp"
 
 namespace troupe::graphs {
 namespace {
@@ -45,10 +46,69 @@ void check_one(Draft& draft, std::uint32_t stage, const std::string& judge, Span
   }
 }
 
+/// Stages from which samples of `task` come to `to`.
+std::vector<bool> leading_to(const Draft& draft, const TaskFlow& tasks, std::uint32_t to,
+                             std::uint32_t task) {
+  std::vector<bool> seen(draft.stages.size());
+  std::vector<std::uint32_t> open{to};
+  while (!open.empty()) {
+    const std::uint32_t stage = open.back();
+    open.pop_back();
+    for (const std::uint32_t edge : draft.queues_into(stage)) {
+      const std::uint32_t from = draft.edges[edge].from;
+      if (seen[from] || !tasks.takes(edge, task) || !tasks.comes(from, task)) continue;
+      seen[from] = true;
+      open.push_back(from);
+    }
+  }
+  return seen;
+}
+
+/// A component of a branch that was not taken is absent; without any there is no reward.
+void check_every_task(Draft& draft, const TaskFlow& tasks, std::uint32_t scorer) {
+  const DraftOption* weights = draft.option(scorer, "weights");
+  if (!weights || weights->value.as_table().empty()) return;
+  const auto up = draft.upstream_of(scorer);
+  std::vector<std::uint32_t> edges;
+  for (std::uint32_t i = 0; i < draft.edges.size(); ++i) {
+    const DraftEdge& edge = draft.edges[i];
+    if (edge.delivery == Delivery::Queue && (up[edge.to] || edge.to == scorer)) edges.push_back(i);
+  }
+  if (!tasks.any_routes(edges)) return;
+  for (const std::uint32_t task : tasks.different(scorer, edges)) {
+    const auto leading = leading_to(draft, tasks, scorer, task);
+    const bool judged = std::any_of(
+        weights->value.as_table().begin(), weights->value.as_table().end(), [&](const Field& f) {
+          const DraftStage* judge = draft.find_stage(f.name);
+          return judge && leading[static_cast<std::size_t>(judge - draft.stages.data())];
+        });
+    if (judged) continue;
+    const std::string& name = draft.stages[scorer].name;
+    Diagnostic& found = draft.findings.error(
+        codes::kNoReward,
+        fmt::format("`{}` can give samples of {} no reward", name, tasks.words(task)),
+        weights->key_span, "none of these judges them");
+    found.secondary.push_back({draft.place_of(scorer), "they come here"});
+    for (const DraftRoute& route : draft.routes) {
+      const auto branch =
+          std::find_if(route.branches.begin(), route.branches.end(),
+                       [&](const DraftRoute::Branch& b) { return tasks.holds(b.tasks, task); });
+      const bool before = !route.edges.empty() && (up[draft.edges[route.edges.front()].to] ||
+                                                   draft.edges[route.edges.front()].to == scorer);
+      if (branch == route.branches.end() || !before) continue;
+      found.secondary.push_back({branch->label_span, "by this branch"});
+      break;
+    }
+    found.help.push_back(
+        "put a judging stage into their branch and weigh it, or lead them past the scorer");
+    return;
+  }
+}
+
 }  // namespace
 
 void check_weights(Draft& draft) {
-  std::vector<std::string> weighed;
+  std::set<std::string> weighed;
   std::vector<std::uint32_t> scorers;
   for (std::uint32_t i = 0; i < draft.stages.size(); ++i) {
     if (!draft.stages[i].in_flow) continue;
@@ -62,14 +122,17 @@ void check_weights(Draft& draft) {
         const auto span = option->key_spans.find(field.name);
         check_one(draft, i, field.name,
                   span == option->key_spans.end() ? option->value_span : span->second, judges);
-        weighed.push_back(field.name);
+        weighed.insert(field.name);
       }
     }
   }
+  if (!draft.routes.empty()) {
+    const TaskFlow tasks(draft);
+    for (const std::uint32_t scorer : scorers) check_every_task(draft, tasks, scorer);
+  }
   for (const std::uint32_t scorer : scorers) {
     for (const std::string& judge : judges_before(draft, scorer)) {
-      if (std::find(weighed.begin(), weighed.end(), judge) != weighed.end()) continue;
-      weighed.push_back(judge);  // told once
+      if (!weighed.insert(judge).second) continue;  // told once
       const DraftOption* option = draft.option(scorer, "weights");
       Diagnostic& found = draft.findings.warning(
           codes::kUnweightedVerdict, fmt::format("the verdicts of `{}` count for nothing", judge),

@@ -113,8 +113,10 @@ void check_promises(const Plan& plan) {
     for (const OptionSpec& spec : stage.contract->options) {
       if (spec.required || spec.default_value) REQUIRE(stage.has(spec.name));
     }
+    const bool only_serves =
+        !plan.calls_to(stage.index).empty() && plan.edges_out_of(stage.index).empty();
     for (const PortSpec& port : stage.contract->inputs) {
-      if (!port.required || !stage.in_flow) continue;
+      if (!port.required || !stage.in_flow || only_serves) continue;
       const auto in = plan.edges_into(stage.index);
       REQUIRE(std::any_of(in.begin(), in.end(),
                           [&](const EdgePlan* edge) { return edge->to.port == port.name; }));
@@ -147,6 +149,33 @@ void check_promises(const Plan& plan) {
       }
     }
     for (const std::uint32_t edge : join.entries) REQUIRE(plan.edges[edge].from == join.entrance);
+  }
+  for (const JoinPlan& join : plan.joins) {
+    std::vector<bool> ended(join.branches.size());
+    for (std::size_t i = 0; i < join.branches.size(); ++i) ended[i] = !join.branches[i].empty();
+    for (const JoinPlan& inner : plan.joins) {
+      if (!inner.outer || inner.outer->join != join.index) continue;
+      REQUIRE(inner.to == join.to);
+      ended.at(inner.outer->branch) = true;
+    }
+    REQUIRE(std::all_of(ended.begin(), ended.end(), [](bool end) { return end; }));
+  }
+  for (const RoutePlan& route : plan.routes) {
+    REQUIRE_FALSE(route.edges.empty());
+    for (const std::uint32_t edge : route.edges) {
+      REQUIRE(plan.edges[edge].from == route.entrance);
+      REQUIRE(plan.edges[edge].tasks.has_value());
+      REQUIRE(plan.edges[edge].accounted == plan.edges[route.edges.front()].accounted);
+    }
+  }
+  for (const EdgePlan& edge : plan.edges) REQUIRE(edge.route.has_value() == edge.tasks.has_value());
+  for (const CallPlan& call : plan.calls) {
+    REQUIRE(plan.stages[call.from.stage].contract->call(call.from.port) != nullptr);
+    REQUIRE(plan.stages[call.to.stage].contract->answer(call.to.port) != nullptr);
+    REQUIRE(call.concurrency >= 1);
+    REQUIRE(call.deadline > Duration::zero());
+    const auto callees = plan.callees_of(call.to.stage);
+    REQUIRE(std::find(callees.begin(), callees.end(), call.from.stage) == callees.end());
   }
   if (!plan.gate) return;
   REQUIRE(plan.stages[plan.gate->stage].contract->admits);

@@ -21,6 +21,7 @@ inline Kinds test_kinds() {
                 .choices({"chatml", "r1-zero", "none"})
                 .option("system", String, "", "system prompt")
                 .option("task", String, "math", "task of every prompt")
+                .option("task_field", String, "", "field of the task, where rows name it")
                 .option("epochs", Integer, 1, "passes over the file; 0: without end")
                 .at_least(0)
                 .option("shuffle", Bool, true, "another order in every pass")
@@ -48,6 +49,7 @@ inline Kinds test_kinds() {
                 .in_latest("weights", Weights)
                 .out("samples", Sample)
                 .admits()
+                .answers("texts", Prompt, Sample, "answers a prompt with one sample")
                 .uses_model()
                 .option("group_size", Integer, 1, "samples of one prompt")
                 .range(1, 1024)
@@ -65,6 +67,7 @@ inline Kinds test_kinds() {
                 .in("samples", Sample)
                 .out("samples", Sample)
                 .judges()
+                .swappable()
                 .option("extract", String, "last_number", "where the answer is looked for")
                 .choices({"boxed", "hash", "last_number"})
                 .option("workers", Integer, 1, "threads")
@@ -100,6 +103,7 @@ inline Kinds test_kinds() {
                 .out_latest("weights", Weights)
                 .accounts_groups()
                 .learns()
+                .keeps_state()
                 .uses_model()
                 .option("reference", Model, "model for the KL term")
                 .option("prompts_per_step", Integer, 8, "groups of one step")
@@ -141,6 +145,27 @@ inline Kinds test_kinds() {
                 .judges()
                 .uses_model());
   kinds.add(contract("samples").doc("samples out of nowhere").out("samples", Sample));
+  kinds.add(contract("pass").doc("gives samples on").in("samples", Sample).out("samples", Sample));
+  kinds.add(contract("verifier.judge")
+                .doc("asks a model for a mark")
+                .in("samples", Sample)
+                .out("samples", Sample)
+                .judges()
+                .swappable()
+                .calls("judge", Prompt, Sample, "asks for a mark"));
+  kinds.add(contract("verifier.debate")
+                .doc("asks two models, and is asked itself")
+                .in("samples", Sample)
+                .out("samples", Sample)
+                .judges()
+                .calls("first", Prompt, Sample, "speaks for")
+                .calls("second", Prompt, Sample, "speaks against")
+                .answers("marks", Prompt, Sample, "marks what others ask about"));
+  kinds.add(contract("search")
+                .doc("asks for groups")
+                .in("samples", Sample)
+                .out("samples", Sample)
+                .calls("ask", Prompt, Group, "asks for whole groups"));
   return kinds;
 }
 
