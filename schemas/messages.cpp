@@ -1,10 +1,15 @@
 #include "schemas/messages.hpp"
 
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <bit>
+#include <cstring>
+
 #include "schemas/messages.capnp.h"
+#include "schemas/payload_builder.hpp"
 
 namespace troupe {
 namespace {
@@ -70,9 +75,16 @@ std::size_t checked_size(const List& list, std::size_t limit, const char* field)
 
 template <class T, class List>
 std::vector<T> get_numbers(const List& list, const char* field) {
-  std::vector<T> numbers;
-  numbers.reserve(checked_size(list, kMaxTokens, field));
-  for (const T number : list) numbers.push_back(number);
+  std::vector<T> numbers(checked_size(list, kMaxTokens, field));
+  const capnp::AnyList::Reader any(list);
+  const auto raw = any.getRawBytes();
+  // Numbers of the machine's own byte order, side by side: one copy. Lists of another form come
+  // from other versions of a schema.
+  if (std::endian::native == std::endian::little && raw.size() == numbers.size() * sizeof(T)) {
+    if (!numbers.empty()) std::memcpy(numbers.data(), raw.begin(), raw.size());
+    return numbers;
+  }
+  for (unsigned i = 0; i < list.size(); ++i) numbers[i] = list[i];
   return numbers;
 }
 
@@ -94,11 +106,33 @@ Prompt get(wire::Prompt::Reader from) {
   return to;
 }
 
-Payload to_payload(capnp::MallocMessageBuilder& builder) {
-  const kj::Array<capnp::word> words = capnp::messageToFlatArray(builder);
-  const auto* begin = reinterpret_cast<const std::uint64_t*>(words.begin());
-  return std::make_shared<const std::vector<std::uint64_t>>(begin, begin + words.size());
+// About how many words things take in a message: their parts, and pointers to them.
+std::size_t words_of(const std::string& text) { return 2 + text.size() / 8; }
+template <class T>
+std::size_t words_of(const std::vector<T>& numbers) {
+  return 2 + numbers.size() * sizeof(T) / 8;
 }
+std::size_t words_of(const Prompt& prompt) {
+  return 8 + words_of(prompt.task) + words_of(prompt.question) + words_of(prompt.answer) +
+         words_of(prompt.prompt_template) + words_of(prompt.system) + words_of(prompt.extra);
+}
+std::size_t words_of(const Sample& sample) {
+  std::size_t words = 32 + words_of(sample.prompt) + words_of(sample.prompt_tokens) +
+                      words_of(sample.tokens) + words_of(sample.logprobs) +
+                      words_of(sample.text) + 3 * sample.versions.size();
+  for (const Verdict& verdict : sample.verdicts) {
+    words += 8 + words_of(verdict.component) + words_of(verdict.detail);
+    for (const auto& callee : verdict.callees) words += 4 + words_of(callee.stage);
+  }
+  for (const RewardPart& part : sample.reward_parts) words += 6 + words_of(part.component);
+  return words;
+}
+std::size_t words_of(const Group& group) {
+  std::size_t words = 16;
+  for (const Payload& sample : group.samples) words += 2 + sample->size();
+  return words;
+}
+constexpr std::size_t kSmallWords = 64;  // messages of a few fields
 
 capnp::ReaderOptions reader_options(std::size_t words) {
   capnp::ReaderOptions options;
@@ -162,13 +196,13 @@ const char* name_of(Outcome outcome) {
 }
 
 Payload encode(const Prompt& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(words_of(value));
   put(builder.initRoot<wire::Prompt>(), value);
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Payload encode(const Sample& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(words_of(value));
   auto root = builder.initRoot<wire::Sample>();
   put(root.initId(), value.id);
   put(root.initPrompt(), value.prompt);
@@ -205,11 +239,11 @@ Payload encode(const Sample& value) {
     parts[i].setScore(value.reward_parts[i].score);
     parts[i].setWeight(value.reward_parts[i].weight);
   }
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Payload encode(const Group& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(words_of(value));
   auto root = builder.initRoot<wire::Group>();
   put(root.initId(), value.id);
   put(root.initVersion(), value.version);
@@ -220,25 +254,25 @@ Payload encode(const Group& value) {
                                 words.size() * sizeof(std::uint64_t)));
   }
   root.setMissing(value.missing);
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Payload encode(const WeightsAnnouncement& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(kSmallWords);
   auto root = builder.initRoot<wire::WeightsAnnouncement>();
   root.setModel(text_of(value.model));
   put(root.initVersion(), value.version);
   root.setBytes(value.bytes);
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Payload encode(const Tombstone& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(kSmallWords);
   auto root = builder.initRoot<wire::Tombstone>();
   root.setEnd(static_cast<wire::End>(value.end));
   root.setReason(text_of(value.reason));
   root.setStage(text_of(value.stage));
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Result<Prompt> decode_prompt(const Payload& payload) {
@@ -319,7 +353,7 @@ Result<Tombstone> decode_tombstone(const Payload& payload) {
 }
 
 Payload encode(const TextRequest& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(kSmallWords);
   auto root = builder.initRoot<wire::TextRequest>();
   root.setQuestion(text_of(value.question));
   root.setTemplate(text_of(value.prompt_template));
@@ -328,16 +362,16 @@ Payload encode(const TextRequest& value) {
   root.setTemperature(value.temperature);
   root.setTopP(value.top_p);
   root.setSeed(value.seed);
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Payload encode(const TextAnswer& value) {
-  capnp::MallocMessageBuilder builder;
+  PayloadBuilder builder(kSmallWords);
   auto root = builder.initRoot<wire::TextAnswer>();
   root.setText(text_of(value.text));
   root.setFinish(static_cast<wire::FinishReason>(value.finish));
   root.setTokens(value.tokens);
-  return to_payload(builder);
+  return builder.finish();
 }
 
 Result<TextRequest> decode_text_request(const Payload& payload) {

@@ -2,6 +2,7 @@
 PyPI is a folder or a server of this test. Nothing is installed and no network is used."""
 import http.server
 import os
+import re
 import shutil
 import signal
 import stat
@@ -249,6 +250,22 @@ class DevScript(unittest.TestCase):
         self.assertEqual(done.stdout.count("ran "), 2, done.stdout)
         self.assertEqual(self.dev("bench", "ste").stdout.count("ran "), 1)
         self.assertEqual(self.dev("bench", "nothing").returncode, 1)
+
+    def test_peers_are_told_to_benchmarks_only_when_asked_for(self):
+        program = os.path.join(self.temporary.name, "program")
+        self.write(program, "#!/bin/bash\necho peers: ${TROUPE_PEERS:-none}\n")
+        os.chmod(program, 0o755)
+        self.small_project(
+            f"add_custom_target(bench_step COMMAND ${{CMAKE_COMMAND}} -E copy {program} "
+            "${CMAKE_BINARY_DIR}/bench/bench_step VERBATIM)")
+        # As if they were installed: the test needs no network.
+        with open(os.path.join(self.root, "dev")) as file:
+            packages = re.search(r"PEER_PACKAGES=\((.*)\)", file.read()).group(1)
+        os.makedirs(os.path.join(self.root, ".deps", "peers"))
+        self.write(os.path.join(self.root, ".deps", "peers", "complete"), packages)
+        self.assertIn("peers: none", self.dev("bench").stdout)
+        done = self.dev("bench", "--peers", "step")
+        self.assertIn("/.deps/peers/bin/python", done.stdout, done.stderr)
 
     def test_a_folder_that_was_moved_is_configured_afresh(self):
         self.small_project("add_test(NAME good COMMAND ${CMAKE_COMMAND} -E true)")

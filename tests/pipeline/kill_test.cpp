@@ -94,7 +94,7 @@ TEST_CASE("nothing_acknowledged_is_lost_when_the_pipeline_is_killed_at_full_rate
       const Acknowledged last = live_and_die(folder, life > 0, after);
       INFO("run " << run << ", life " << life << ", killed " << after.count() << " us after");
       CHECK(last.ended >= before.ended);
-      CHECK(last.admitted > before.admitted);
+      CHECK(last.admitted >= before.admitted);  // its first commit may hold old prompts only
       const auto status = ledger::read_status(real_disk(), folder / "pipeline-001");
       REQUIRE(status.ok());
       CHECK(status->problems.empty());

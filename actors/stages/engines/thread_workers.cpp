@@ -29,6 +29,14 @@ void ThreadWorkers::begin(std::vector<Work>& work) {
   work.clear();
 }
 
+runtime::EngineResult ThreadWorkers::run(const Work& work) {
+  try {
+    return work.run();
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::Infra, e.what(), ""};
+  }
+}
+
 void ThreadWorkers::serve() {
   for (;;) {
     Work item;
@@ -39,11 +47,9 @@ void ThreadWorkers::serve() {
       item = std::move(items_.front());
       items_.pop_front();
     }
-    try {
-      item.done(item.run());
-    } catch (const std::exception& e) {
-      item.done(Error{ErrorCode::Infra, e.what(), ""});
-    }
+    runtime::EngineResult result = run(item);
+    item.run = nullptr;  // whoever gets the result may want what the work was done on
+    item.done(std::move(result));
   }
 }
 

@@ -19,6 +19,7 @@ class ThreadWorkers final : public runtime::Workers {
 
  private:
   void serve();
+  static runtime::EngineResult run(const Work& work);
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> items_;

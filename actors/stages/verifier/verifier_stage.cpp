@@ -20,13 +20,14 @@ VerifierStage::VerifierStage(const runtime::StageContext& context,
 void VerifierStage::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
   auto sample = decode_sample(envelope.payload);
   if (!sample.ok()) return out.end(envelope, End::Failed, sample.error().message, envelope.payload);
-  begin({std::move(envelope), std::make_shared<const Sample>(std::move(*sample)), 0}, out);
+  begin({std::move(envelope), std::make_shared<Sample>(std::move(*sample)), 0}, out);
 }
 
 void VerifierStage::begin(Job job, Outbox& out) {
   ++job.attempts;
   const Ticket ticket = out.start();
-  starting_.push_back({[verifier = verifier_, sample = job.sample]() -> EngineResult {
+  std::shared_ptr<const Sample> shown = job.sample;
+  starting_.push_back({[verifier = verifier_, sample = std::move(shown)]() -> EngineResult {
                          return std::any(verifier->judge(SampleView(*sample)));
                        },
                        out.completion(ticket)});
@@ -83,7 +84,8 @@ void VerifierStage::give_up(Job job, Outbox& out) {
 void VerifierStage::conclude(Job job, Verdict verdict, Outbox& out) {
   verdict.component = name_;
   verdict.attempts = job.attempts;
-  Sample sample = *job.sample;
+  // A worker that was given up on may still be looking at it; one that answered has let it go.
+  Sample sample = job.sample.use_count() == 1 ? std::move(*job.sample) : *job.sample;
   sample.verdicts.push_back(std::move(verdict));
   Envelope envelope = std::move(job.envelope);
   envelope.payload = encode(sample);

@@ -27,7 +27,7 @@ class VerifierStage final : public runtime::Stage {
  private:
   struct Job {
     Envelope envelope;
-    std::shared_ptr<const Sample> sample;
+    std::shared_ptr<Sample> sample;  // also the workers', who only look at it
     std::uint16_t attempts = 0;
   };
   void begin(Job job, runtime::Outbox& out);
