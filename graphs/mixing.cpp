@@ -61,11 +61,14 @@ void check_weight(Draft& draft, std::uint32_t stage) {
       .help.push_back("lead another dataset to the same stage, or remove the weight");
 }
 
-/// The file of a dataset, or "".
+/// The file of a dataset, or its folder and which files of it; or "".
 std::string file_of(const Draft& draft, std::uint32_t stage) {
   const DraftOption* path = draft.option(stage, "path");
   const std::string* text = path ? path->value.get_if<std::string>() : nullptr;
-  return text ? std::filesystem::path(*text).lexically_normal().string() : "";
+  const DraftOption* files = draft.option(stage, "files");
+  if (!text) return "";
+  return std::filesystem::path(*text).lexically_normal().string() +
+         (files ? "/" + files->value.as_string() : "");
 }
 
 std::string text_of(const Draft& draft, std::uint32_t stage, std::string_view name) {
@@ -77,7 +80,8 @@ std::string text_of(const Draft& draft, std::uint32_t stage, std::string_view na
 bool apart(const Draft& draft, std::uint32_t a, std::uint32_t b) {
   const auto split = [&](std::uint32_t stage) { return text_of(draft, stage, "split"); };
   if (split(a) == split(b) || split(a) == "\"all\"" || split(b) == "\"all\"") return false;
-  for (const char* name : {"test_fraction", "split_seed", "split_by", "question_field"}) {
+  for (const char* name :
+       {"test_fraction", "split_seed", "split_by", "question_field", "question_format"}) {
     if (text_of(draft, a, name) != text_of(draft, b, name)) return false;
   }
   return true;

@@ -78,7 +78,7 @@ std::uint32_t DataLog::fresh_epoch(const Entry& entry) const {
 }
 
 void DataLog::tell_rows(Entry& entry) const {
-  if (std::exchange(entry.told, true)) return;
+  entry.told = true;
   const runtime::DataReport& report = entry.report;
   if (report.path.empty()) return;
   tell_(runtime::Severity::Info, report.stage,
@@ -100,7 +100,10 @@ Result<std::uint32_t> DataLog::opened(const runtime::DataReport& report) {
   const bool known = found != entries_.end();
   const bool changed =
       known && (before.bytes != report.bytes || before.checksum != report.checksum);
-  if (changed && !report.may_change)
+  // A stage that is restarted opens its data again, on a thread of its own: nothing is written.
+  const bool again = known && found->second.told;
+  if (again && !changed) return entry.first_epoch;
+  if (changed && (again || !report.may_change))
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("{} is not the file that this run began with: {}", report.path,
                              change_text(before, report)),

@@ -35,7 +35,7 @@ class DataLog final : public runtime::DataWatch {
   struct Entry {
     runtime::DataReport report;
     std::uint32_t first_epoch = 0;
-    bool told = false;  // in this life
+    bool told = false;  // opened in this life
   };
   Result<void> read();
   Result<void> write() const;

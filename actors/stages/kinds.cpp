@@ -67,9 +67,10 @@ graphs::ContractBuilder dataset_contract(const char* kind, const char* doc) {
 /// What all data files have in common: which columns mean what, and which rows are used.
 graphs::ContractBuilder file_contract(const char* kind, const char* doc) {
   return dataset_contract(kind, doc)
-      .option("path", OptionType::Path, "the file")
+      .option("path", OptionType::Path, "the file, or a folder with `files`")
       .required()
       .must_exist()
+      .option("files", OptionType::String, "", "which files of the folder: \"train-*.parquet\"")
       .option("question_field", OptionType::String, "question",
               "column of the question, or a path to it: \"a.b\"; may hold messages")
       .option("question_format", OptionType::String, "",

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from tiny_run import (CONFIGURATION, DONE, FAILED, GRAPH, PATIENCE, PROGRAM, USAGE, Finished,
-                      TinyRunTest, main, sets)
+                      TinyRunTest, lines_of, main, sets)
 
 QUESTIONS = "".join(f'{{"question": "What is {i} + 1?", "answer": "{i + 1}"}}\n'
                     for i in range(20))
@@ -128,6 +128,36 @@ class BadInput(TinyRunTest):
         self.assertIn("has changed", done.err)
         self.assertIn("new epoch, number 1", done.err)
         self.check_books(8)
+
+    def test_a_mix_of_files_goes_on_after_a_resume_as_if_it_had_not_stopped(self):
+        self.write("questions.jsonl", QUESTIONS)
+        self.write("more.csv", "question,answer\n" + "".join(f"What is {i}?,{i}\n"
+                                                            for i in range(7)))
+        graph = GRAPH.replace('kind = "dataset.arithmetic"\n',
+                              'kind = "dataset.jsonl"\npath = "questions.jsonl"\nweight = 3\n', 1)
+        graph = graph.replace("[graph]\nflow = [\n", '[stage.more]\nkind = "dataset.csv"\n'
+                              'path = "more.csv"\n[graph]\nflow = [\n  "more -> generate",\n')
+        self.write("tiny.toml", graph)
+        for name, steps in (("whole", 20), ("parts", 9)):
+            self.troupe("run", "tiny.toml", "--quiet", *sets([f"run.name={name}",
+                                                              f"run.steps={steps}"]), status=DONE)
+        self.troupe("resume", "parts", "--quiet", "--set", "run.steps=20", status=DONE)
+        trained = []
+        for name in ("whole", "parts"):
+            steps = {}
+            folder = self.path("runs", name + "-001", "samples")
+            for file in sorted(os.listdir(folder)):
+                for line in lines_of(os.path.join(folder, file)):
+                    if line["end"] == "trained":
+                        key = (line["dataset"], line["epoch"], line["row"])
+                        steps.setdefault(line["step"], set()).add(key)
+            trained.append(steps)
+        self.assertEqual(len(trained[0]), 20)
+        self.assertEqual(trained[0], trained[1])
+        prompts = [key for step in trained[0].values() for key in step]
+        self.assertEqual(len(prompts), 40)
+        self.assertEqual(sum(1 for key in prompts if key[1] == 0 and key[0] == 0), 20)
+        self.assertEqual(len({key[0] for key in prompts}), 2)
 
     def test_a_run_directory_that_cannot_be_made(self):
         self.write("file", "")

@@ -163,6 +163,45 @@ TEST_CASE("csv_rows_that_cannot_be_used_are_named_by_the_line_where_they_begin")
              contains_text("are called 'a'"));
 }
 
+TEST_CASE("the_files_of_a_folder_are_one_after_the_other_by_name") {
+  const auto folder = std::filesystem::temp_directory_path() / "troupe-data-folder";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const std::string& name, const std::string& content) {
+    std::ofstream(folder / name, std::ios::binary) << content;
+  };
+  write("train-1.jsonl", numbered_rows(10, 20));
+  write("train-0.jsonl", numbered_rows(0, 10));
+  write("train-2.jsonl", "");
+  write("train-3.jsonl", numbered_rows(20, 25));
+  write("test-0.jsonl", numbered_rows(100, 110));
+  const std::string path = folder.string();
+  const Opened data("jsonl", path, "files = \"train-*.jsonl\"\n");
+  INFO(data.error.message);
+  REQUIRE(data.dataset);
+  REQUIRE(data.dataset->size() == 25);
+  for (std::uint64_t i = 0; i < 25; ++i) {
+    CHECK(data.prompt(i).question == "question " + std::to_string(i));
+    CHECK(data.prompt(i).id.row == i);
+    CHECK(data.dataset->index_of(i) == i);
+  }
+  const Opened some("jsonl", path, "files = \"train-?.jsonl\"\nskip = 8\nlimit = 13\n");
+  REQUIRE(some.dataset->size() == 13);
+  CHECK(some.prompt(0).question == "question 8");
+  CHECK(some.prompt(12).id.row == 20);
+  CHECK(some.dataset->index_of(20) == 12u);
+  write("train-1.jsonl", "{}\n" + numbered_rows(10, 20));
+  const Opened bad("jsonl", path, "files = \"train-*\"\nbad_rows = \"skip\"\n");
+  CHECK(bad.dataset->size() == 25);
+  CHECK(bad.prompt(10).id.row == 11);
+  CHECK_THAT(bad.kept.last.reasons.at(0), contains_text("train-1.jsonl:1: has no text"));
+  CHECK_THAT(Opened("jsonl", path, "").error.help, contains_text("files = "));
+  CHECK_THAT(Opened("jsonl", path, "files = \"no*\"\n").error.message,
+             contains_text("is named no*"));
+  CHECK_THAT(Opened("jsonl", (folder / "test-0.jsonl").string(), "files = \"x\"\n").error.message,
+             contains_text("is none"));
+}
+
 TEST_CASE("a_file_of_another_kind_is_told_as_what_it_is") {
   const auto message = [](const std::string& kind, const std::string& content) {
     const Opened data(kind, write_file("kind", content), "");
@@ -260,6 +299,64 @@ TEST_CASE("skip_and_limit_count_rows_of_the_split") {
   CHECK(data.questions() == Texts{"question 3", "question 4", "question 5", "question 6"});
   CHECK(data.prompt(0).id.row == 3);
   CHECK_THAT(Opened("jsonl", path, "skip = 10\n").error.message, contains_text("none of the 10"));
+}
+
+TEST_CASE("rows_nested_beyond_all_reason_are_unusable_and_do_no_harm") {
+  const std::string deep = std::string(5'000'000, '[') + std::string(5'000'000, ']');
+  const std::string path = write_file(
+      "deep.jsonl", "{\"question\": \"a\", \"answer\": " + deep + "}\n" +
+                        "{\"question\": \"b\", \"answer\": 1, \"more\": " + std::string(150, '[') +
+                        std::string(150, ']') + "}\n" +
+                        "{\"question\": \"c\", \"answer\": 1, \"more\": " + deep + "}\n");
+  const Opened data("jsonl", path, "bad_rows = \"skip\"\nkeep = [\"more\"]\n");
+  REQUIRE(data.dataset);
+  CHECK(data.questions() == Texts{"b"});
+  CHECK(data.prompt(0).extra.size() > 300);
+  const Opened text("jsonl",
+                    write_file("deep2.jsonl", "{\"question\": \"a\", \"answer\": 1, \"more\": \"" +
+                                                  deep + "\"}\n"),
+                    "keep = [\"more.0\"]\n");
+  REQUIRE(text.dataset);
+  CHECK(text.prompt(0).extra.empty());
+}
+
+TEST_CASE("any_bytes_as_a_data_file_give_rows_or_reasons") {
+  const std::string likely[] = {"{\"question\":",
+                                "\"x\"",
+                                "}",
+                                "\n",
+                                "[{\"role\":\"user\",\"content\":",
+                                "}]",
+                                ",\"answer\":",
+                                "null",
+                                "\"\\ud800\"",
+                                "\"{\\\"a\\\":1}\"",
+                                ",",
+                                "7"};
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    Rng rng(seed, 3);
+    std::string bytes;
+    for (std::uint64_t n = rng.below(60); n > 0; --n) {
+      bytes += likely[rng.below(std::size(likely))];
+      if (rng.below(20) == 0) bytes += static_cast<char>(rng.below(256));
+    }
+    const std::string path = write_file("fuzz.jsonl", bytes);
+    for (const char* options : {"", "question_format = \"{question.0.content} {answer.a}\"\n"}) {
+      for (const char* kind : {"jsonl", "csv"}) {
+        const Opened data(
+            kind, path,
+            std::string("bad_rows = \"skip\"\nkeep = [\"answer.a\", \"question.role\"]\n") +
+                options);
+        if (!data.dataset) {
+          CHECK_FALSE(data.error.message.empty());
+          continue;
+        }
+        CHECK(data.kept.last.used + data.kept.last.unusable == data.kept.last.rows);
+        for (std::uint64_t i = 0; i < data.dataset->size(); ++i)
+          CHECK_FALSE(data.prompt(i).question.empty());
+      }
+    }
+  }
 }
 
 TEST_CASE("every_epoch_is_a_permutation_of_its_own_by_seed_and_a_resume_finds_any_place_in_it") {

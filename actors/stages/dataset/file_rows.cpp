@@ -1,5 +1,7 @@
 #include "actors/stages/dataset/file_rows.hpp"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -17,6 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kRowsMax = 0xffffffff;  // row numbers are kept in four bytes
+constexpr std::size_t kFilesMax = 512;          // each stays open
 constexpr std::size_t kReasonsKept = 100;
 constexpr std::size_t kReasonsShown = 5;
 // A row is read alone later: about what one is long.
@@ -58,7 +61,7 @@ Error broken(const std::string& what) { return Error{ErrorCode::InvalidArgument,
 
 Result<json> row_of(std::string_view text, const Form& form) {
   if (!form.record.csv) {
-    json row = json::parse(text, nullptr, false);
+    json row = parse_row(text);
     if (row.is_discarded() || !row.is_object()) return broken("is not a JSON object");
     return row;
   }
@@ -85,12 +88,16 @@ Result<DatasetRow> read_row(std::string_view text, const Form& form, const RowMa
 
 class FileRows final : public RowSource {
  public:
-  FileRows(std::string path, std::unique_ptr<DiskReader> file, Form form, RowMapping mapping)
-      : path_(std::move(path)),
+  /// `first`: the number of its first row, where the data is several files.
+  FileRows(std::string path, std::unique_ptr<DiskReader> file, Form form, RowMapping mapping,
+           std::uint64_t first)
+      : first_(first),
+        path_(std::move(path)),
         file_(std::move(file)),
         form_(std::move(form)),
         mapping_(std::move(mapping)) {}
 
+  /// `number`: of the row in this file.
   void add(std::uint64_t offset, std::uint64_t number) {
     if (numbers_.empty() && number != offsets_.size()) {
       for (std::uint64_t i = 0; i < offsets_.size(); ++i)
@@ -107,7 +114,7 @@ class FileRows final : public RowSource {
 
   std::uint64_t size() const override { return offsets_.size(); }
   std::uint64_t row_number(std::uint64_t index) const override {
-    return gaps_ ? numbers_[index] : index;
+    return first_ + (gaps_ ? numbers_[index] : index);
   }
   Result<DatasetRow> read(std::uint64_t index) const override {
     RecordScanner scanner(*file_, form_.record, offsets_.at(index), kRowPieceBytes);
@@ -118,11 +125,12 @@ class FileRows final : public RowSource {
     if (row.ok()) return row;
     return Error{ErrorCode::Corrupt,
                  path_ + " was changed while the run reads it: row " +
-                     std::to_string(row_number(index)) + " " + row.error().message,
+                     std::to_string(row_number(index) - first_) + " " + row.error().message,
                  "Put the file back as it was, then `troupe resume`"};
   }
 
  private:
+  std::uint64_t first_;
   std::string path_;
   std::unique_ptr<DiskReader> file_;
   Form form_;
@@ -150,32 +158,81 @@ Result<std::unique_ptr<DiskReader>> parquet_rows(const std::string& path, const 
   return std::unique_ptr<DiskReader>(std::move(scratch));
 }
 
-/// Reads the whole file once and keeps the places of the rows that are used.
+/// The rows of several files, one file after the other.
+class JoinedRows final : public RowSource {
+ public:
+  explicit JoinedRows(std::vector<std::unique_ptr<FileRows>> files) : files_(std::move(files)) {
+    for (const auto& file : files_) {
+      begins_.push_back(size_);
+      size_ += file->size();
+    }
+  }
+  std::uint64_t size() const override { return size_; }
+  std::uint64_t row_number(std::uint64_t index) const override {
+    const std::size_t file = file_of(index);
+    return files_[file]->row_number(index - begins_[file]);
+  }
+  Result<DatasetRow> read(std::uint64_t index) const override {
+    const std::size_t file = file_of(index);
+    return files_[file]->read(index - begins_[file]);
+  }
+
+ private:
+  std::size_t file_of(std::uint64_t index) const {
+    return static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), index) -
+                                    begins_.begin()) -
+           1;
+  }
+  std::vector<std::unique_ptr<FileRows>> files_;
+  std::vector<std::uint64_t> begins_;  // index of the first row of each
+  std::uint64_t size_ = 0;
+};
+
+/// What is asked of the rows, and what of it was done, over all files of the stage.
+struct Choice {
+  std::uint64_t limit, skip;
+  std::string split;
+  double test_fraction;
+  std::uint64_t split_seed;
+  std::uint64_t used = 0;
+  bool array = false;  // a file begins as one JSON list
+};
+
+Choice choice_of(const runtime::StageContext& context) {
+  const auto integer = [&](const char* name) {
+    return static_cast<std::uint64_t>(context.option(name).as_int());
+  };
+  return {integer("limit"), integer("skip"), context.option("split").as_string(),
+          context.option("test_fraction").as_real(), integer("split_seed")};
+}
+
+/// Reads one file from beginning to end and keeps the places of the rows that are used.
 class Indexer {
  public:
-  Indexer(const runtime::StageContext& context, RowMapping mapping, runtime::DataReport& report)
+  Indexer(const runtime::StageContext& context, const RowMapping& mapping, std::string path,
+          Choice& choice, runtime::DataReport& report)
       : context_(context),
-        mapping_(std::move(mapping)),
+        mapping_(mapping),
+        choice_(choice),
         report_(report),
-        path_(context.option("path").as_string()),
-        name_(std::filesystem::path(path_).filename().string()) {}
+        first_(report.rows),
+        path_(std::move(path)) {}
 
-  Result<std::unique_ptr<const RowSource>> open() {
+  Result<std::unique_ptr<FileRows>> open() {
     TROUPE_ASSIGN(auto file, open_file());
     const DiskReader& bytes = *file;  // stays where it is when its owner changes
     TROUPE_ASSIGN(const std::uint64_t begin, read_names(bytes));
-    auto rows = std::make_unique<FileRows>(path_, std::move(file), form_, mapping_);
+    auto rows = std::make_unique<FileRows>(path_, std::move(file), form_, mapping_, first_);
     TROUPE_TRY(index(bytes, begin, *rows));
     rows->shrink();
-    return std::unique_ptr<const RowSource>(std::move(rows));
+    return rows;
   }
 
  private:
   Result<std::unique_ptr<DiskReader>> open_file() {
     TROUPE_ASSIGN(auto file, context_.disk->open(path_));
     TROUPE_ASSIGN(const FileShape shape, shape_of_file(*file, path_));
-    report_.path = path_;
-    report_.bytes = file->size();
+    report_.bytes += file->size();
     TROUPE_TRY(context_.disk->scan(path_, [this](std::span<const std::byte> bytes) {
       report_.checksum = crc32c(bytes, report_.checksum);
     }));
@@ -209,7 +266,7 @@ class Indexer {
       RecordScanner scanner(file, form_.record, begin);
       Record record;
       TROUPE_ASSIGN(const bool found, scanner.next(record));
-      if (!found || record.too_long) return no_rows();
+      if (!found || record.too_long) return begin;
       const std::string_view line = record.text;
       auto names = parse_csv_record(line, form_.record.delimiter);
       if (!names.ok())
@@ -227,58 +284,46 @@ class Indexer {
     for (auto it = form_.names.begin(); it != form_.names.end(); ++it) {
       if (std::find(form_.names.begin(), it, *it) == it) continue;
       return Error{ErrorCode::InvalidArgument,
-                   "two columns of " + name_ + " are called '" + *it + "'",
+                   "two columns of " + path_ + " are called '" + *it + "'",
                    "Give every column a name of its own, with `columns` if need be"};
     }
     return begin;
   }
 
   Result<void> index(const DiskReader& file, std::uint64_t begin, FileRows& rows) {
-    const auto limit = static_cast<std::uint64_t>(context_.option("limit").as_int());
-    auto skip = static_cast<std::uint64_t>(context_.option("skip").as_int());
-    const std::string& split = context_.option("split").as_string();
-    const double fraction = context_.option("test_fraction").as_real();
-    const auto seed = static_cast<std::uint64_t>(context_.option("split_seed").as_int());
+    const bool all = choice_.split == "all";
     RecordScanner scanner(file, form_.record, begin);
     Record record;
     std::string key;
     for (;;) {
       TROUPE_ASSIGN(const bool found, scanner.next(record));
-      if (!found || (limit > 0 && rows.size() >= limit)) break;
+      if (!found || (choice_.limit > 0 && choice_.used >= choice_.limit)) break;
       const bool blank = record.text.find_first_not_of(" \t\r") == std::string_view::npos;
       if (blank && !record.too_long) continue;
-      const std::uint64_t number = report_.rows++;
+      const std::uint64_t number = report_.rows++ - first_;
       if (report_.rows > kRowsMax)
-        return Error{ErrorCode::Unsupported, name_ + " has more than 4 thousand million rows",
-                     "Use a part of it"};
+        return Error{ErrorCode::Unsupported, path_ + ": more than 4 thousand million rows",
+                     "Use a part of them"};
       if (record.too_long) {
         TROUPE_TRY(too_long(record));
         leave_out(record, number, "is longer than 16 MiB");
         continue;
       }
-      auto row = read_row(record.text, form_, mapping_, split == "all" ? nullptr : &key);
+      auto row = read_row(record.text, form_, mapping_, all ? nullptr : &key);
       if (!row.ok()) {
         leave_out(record, number, row.error().message);
         continue;
       }
-      if (split != "all" && held_out(key, fraction, seed) != (split == "test")) continue;
-      if (skip > 0) {
-        --skip;
+      const bool test = !all && held_out(key, choice_.test_fraction, choice_.split_seed);
+      if (!all && test != (choice_.split == "test")) continue;
+      if (choice_.skip > 0) {
+        --choice_.skip;
         continue;
       }
       rows.add(record.offset, number);
+      ++choice_.used;
     }
-    report_.used = rows.size();
-    if (report_.unusable > 0 && context_.option("bad_rows").as_string() == "fail") return refused();
-    if (rows.size() > 0) return {};
-    if (report_.unusable > 0) return refused();
-    if (report_.rows == 0) return no_rows();
-    return Error{
-        ErrorCode::InvalidArgument,
-        "none of the " + std::to_string(report_.rows) + " rows of " + path_ + " are left to use",
-        split == "all"
-            ? "Lower skip"
-            : "Change test_fraction, skip or limit: split = \"" + split + "\" has none of them"};
+    return {};
   }
 
   Result<void> too_long(const Record& record) const {
@@ -298,44 +343,98 @@ class Indexer {
       report_.reasons.push_back(place_of(record, number) + " (from 0) " + why);
     else
       report_.reasons.push_back(place_of(record, number) + ": " + why);
-    array_ = array_ || (number == 0 && record.text.starts_with("["));
+    if (!form_.record.csv && number == 0 && record.text.starts_with("[")) choice_.array = true;
   }
-  Error refused() const {
-    const std::size_t shown = std::min(report_.reasons.size(), kReasonsShown);
-    std::string text = report_.reasons.front();
-    for (std::size_t i = 1; i < shown; ++i) text += "\n  " + report_.reasons[i];
-    if (report_.unusable > shown)
-      text += "\n  and " + std::to_string(report_.unusable - shown) + " more of " +
-              std::to_string(report_.rows) + " rows";
-    if (array_ && !form_.record.csv)
-      return Error{ErrorCode::InvalidArgument, text,
-                   "The file begins as one JSON list; write one object on each line: "
-                   "jq -c '.[]' FILE"};
-    return Error{ErrorCode::InvalidArgument, text,
-                 "Name the fields that the file has (question_field, answer_field), mend or remove "
-                 "those rows, or leave them out with bad_rows = \"skip\""};
-  }
-  Error no_rows() const {
-    return Error{ErrorCode::InvalidArgument, path_ + " has no rows",
-                 form_.record.csv ? "A CSV file has the names of its columns in the first line"
-                                  : "A data file has one JSON object per line"};
-  }
-
   const runtime::StageContext& context_;
-  RowMapping mapping_;
+  const RowMapping& mapping_;
+  Choice& choice_;
   runtime::DataReport& report_;
-  std::string path_, name_;
+  std::uint64_t first_;  // rows of the files before
+  std::string path_;
   Form form_;
   std::uint64_t header_lines_ = 0;
-  bool array_ = false;
 };
+
+/// The files that `path` and `files` mean, by name.
+Result<std::vector<std::string>> files_of(const runtime::StageContext& context) {
+  const std::filesystem::path path = context.option("path").as_string();
+  const std::string& pattern = context.option("files").as_string();
+  std::error_code code;
+  if (!std::filesystem::is_directory(path, code)) {
+    if (pattern.empty()) return std::vector<std::string>{path.string()};
+    return Error{ErrorCode::InvalidArgument,
+                 "`files` chooses from a folder, and " + path.string() + " is none",
+                 "Remove `files`, or name the folder as `path`"};
+  }
+  if (pattern.empty())
+    return Error{ErrorCode::InvalidArgument, path.string() + " is a folder",
+                 "Say which of its files: files = \"train-*\""};
+  TROUPE_ASSIGN(const std::vector<std::string> names, context.disk->list(path));
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    if (::fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0)
+      out.push_back((path / name).string());
+  }
+  if (out.size() > kFilesMax)
+    return Error{ErrorCode::Unsupported, "more than 512 files of " + path.string() + " are named",
+                 "Put them together, or name fewer"};
+  if (!out.empty()) return out;
+  return Error{ErrorCode::NotFound, "no file in " + path.string() + " is named " + pattern,
+               "Change `files`: * stands for any characters, ? for one"};
+}
+
+Error refused(const runtime::DataReport& report, bool array) {
+  const std::size_t shown = std::min(report.reasons.size(), kReasonsShown);
+  std::string text = report.reasons.front();
+  for (std::size_t i = 1; i < shown; ++i) text += "\n  " + report.reasons[i];
+  if (report.unusable > shown)
+    text += "\n  and " + std::to_string(report.unusable - shown) + " more of " +
+            std::to_string(report.rows) + " rows";
+  if (array)
+    return Error{ErrorCode::InvalidArgument, text,
+                 "The file begins as one JSON list; write one object on each line: "
+                 "jq -c '.[]' FILE"};
+  return Error{ErrorCode::InvalidArgument, text,
+               "Name the fields that the file has (question_field, answer_field), mend or remove "
+               "those rows, or leave them out with bad_rows = \"skip\""};
+}
+
+/// What is wrong with the rows as a whole, if anything is.
+Result<void> check_rows(const runtime::StageContext& context, const runtime::DataReport& report,
+                        const Choice& choice) {
+  const bool strict = context.option("bad_rows").as_string() == "fail";
+  if (report.unusable > 0 && (strict || report.used == 0)) return refused(report, choice.array);
+  if (report.used > 0) return {};
+  if (report.rows == 0)
+    return Error{ErrorCode::InvalidArgument, report.path + " has no rows",
+                 context.stage->kind == "dataset.csv"
+                     ? "A CSV file has the names of its columns in the first line"
+                     : "A data file has one JSON object per line"};
+  return Error{
+      ErrorCode::InvalidArgument,
+      "none of the " + std::to_string(report.rows) + " rows of " + report.path + " are left to use",
+      choice.split == "all" ? "Lower skip"
+                            : "Change test_fraction, skip or limit: split = \"" + choice.split +
+                                  "\" has none of them"};
+}
 
 }  // namespace
 
 Result<std::unique_ptr<const RowSource>> open_file_rows(const runtime::StageContext& context,
                                                         runtime::DataReport& report) {
   TROUPE_ASSIGN(RowMapping mapping, RowMapping::make(context));
-  return Indexer(context, std::move(mapping), report).open();
+  TROUPE_ASSIGN(const std::vector<std::string> paths, files_of(context));
+  report.path = context.option("path").as_string();
+  Choice choice = choice_of(context);
+  std::vector<std::unique_ptr<FileRows>> files;
+  for (const std::string& path : paths) {
+    TROUPE_ASSIGN(auto rows, Indexer(context, mapping, path, choice, report).open());
+    files.push_back(std::move(rows));
+  }
+  report.used = choice.used;
+  TROUPE_TRY(check_rows(context, report, choice));
+  if (files.size() == 1) return std::unique_ptr<const RowSource>(std::move(files.front()));
+  return std::unique_ptr<const RowSource>(std::make_unique<JoinedRows>(std::move(files)));
 }
 
 }  // namespace troupe::stages

@@ -12,6 +12,31 @@ using nlohmann::json;
 // Fields that a message about a missing one lists.
 constexpr std::size_t kNamesShown = 12;
 
+// Values inside values; the library copies and writes them by recursion.
+constexpr std::size_t kNestingMax = 200;
+
+bool nested_too_deep(std::string_view text) {
+  const auto opening = [](char c) { return c == '{' || c == '['; };
+  if (std::count_if(text.begin(), text.end(), opening) <= static_cast<long>(kNestingMax))
+    return false;
+  std::size_t depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_text) {
+      if (c == '\\') ++i;
+      if (c == '"') in_text = false;
+    } else if (c == '"') {
+      in_text = true;
+    } else if (opening(c)) {
+      if (++depth > kNestingMax) return true;
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 Error unusable(std::string what) { return Error{ErrorCode::InvalidArgument, std::move(what), ""}; }
 
 /// A value as text: numbers are taken as they are written.
@@ -76,7 +101,7 @@ class Finder {
   }
   const json* parsed(const std::string& text) {
     if (text.empty() || (text.front() != '{' && text.front() != '[')) return nullptr;
-    read_.push_back(json::parse(text, nullptr, false));
+    read_.push_back(parse_row(text));
     return read_.back().is_discarded() ? nullptr : &read_.back();
   }
   const json& row_;
@@ -151,6 +176,11 @@ Result<Conversation> read_conversation(const json& messages, const std::string& 
 }
 
 }  // namespace
+
+json parse_row(std::string_view text) {
+  if (nested_too_deep(text)) return json(json::value_t::discarded);
+  return json::parse(text, nullptr, false);
+}
 
 Result<RowMapping> RowMapping::make(const runtime::StageContext& context) {
   RowMapping mapping;

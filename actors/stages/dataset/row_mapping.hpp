@@ -16,6 +16,10 @@
 
 namespace troupe::stages {
 
+/// A row from bytes that may come from anywhere: discarded when they are no JSON, or nested so deep
+/// that copying or writing the value could exhaust the stack.
+nlohmann::json parse_row(std::string_view text);
+
 class RowMapping {
  public:
   /// Options read: question_field, question_format, answer_field, task_field, system_field,
