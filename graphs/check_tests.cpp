@@ -94,7 +94,7 @@ class TestChecker {
     }
     test_.plan.runs = std::move(part.runs);
     test_.plan.ends = std::move(part.ends);
-    if (!needs_no_model()) return;
+    if (!needs_no_model() || !task_leads_there()) return;
     for (DraftExpectation& expectation : test_.expectations) {
       check_expectation(expectation);
       test_.plan.expectations.push_back(expectation.plan);
@@ -189,10 +189,18 @@ class TestChecker {
       if (!test_.plan.runs[stage.index]) continue;
       for (const OptionSpec& spec : stage.contract->options) {
         if (spec.type != OptionType::Model || !stage.has(spec.name)) continue;
+        const auto in = plan_.edges_into(stage.index);
+        const bool called = std::none_of(in.begin(), in.end(), [&](const EdgePlan* edge) {
+          return is_queue(*edge) && test_.plan.runs[edge->from.stage];
+        });
         Diagnostic& found = draft_.findings.error(
             codes::kTestNeedsModel,
             fmt::format("the test would have to load a model, for `{}`", stage.name), test_.to_span,
-            fmt::format("from here samples come to `{}` ({})", stage.name, stage.kind));
+            fmt::format("{} `{}` ({})",
+                        called && !plan_.calls_to(stage.index).empty()
+                            ? "what judges from here on calls"
+                            : "from here samples come to",
+                        stage.name, stage.kind));
         const DraftStage* drafted = draft_.find_stage(stage.name);
         if (drafted) found.secondary.push_back({drafted->name_span, "this runs a model"});
         found.help.push_back(
@@ -201,6 +209,37 @@ class TestChecker {
       }
     }
     return true;
+  }
+
+  /// Routes on the way may send samples of the test's task elsewhere.
+  bool task_leads_there() {
+    const StagePlan& target_stage = plan_.stage(test_.plan.to);
+    std::vector<bool> seen(plan_.stages.size());
+    std::vector<PortRef> open{test_.plan.entry};
+    while (!open.empty()) {
+      const PortRef port = open.back();
+      open.pop_back();
+      for (const EdgePlan& edge : plan_.edges) {
+        const bool here = port.port.empty() ? edge.from.stage == port.stage : edge.from == port;
+        if (!here || !is_queue(edge) || !edge.takes(test_.plan.task) || seen[edge.to.stage])
+          continue;
+        seen[edge.to.stage] = true;
+        open.push_back({edge.to.stage, ""});  // all of its outputs
+      }
+    }
+    if (seen[target_stage.index]) return true;
+    std::vector<std::string> tasks;
+    for (const EdgePlan& edge : plan_.edges) {
+      if (edge.tasks && is_queue(edge)) tasks.push_back(edge.tasks->text());
+    }
+    target(test_.plan.task.empty()
+               ? fmt::format("a sample without a task does not come to `{}`", test_.plan.to)
+               : fmt::format("a sample of task `{}` does not come to `{}`", test_.plan.task,
+                             test_.plan.to),
+           test_.to_span, "a route on the way sends it elsewhere",
+           fmt::format("give `send` a task of its branch: task = \"...\"; the branches are {}",
+                       quoted_list(tasks)));
+    return false;
   }
 
   std::vector<std::string> judges() const {

@@ -12,8 +12,8 @@
 namespace troupe::graphs {
 namespace {
 
-constexpr std::size_t kMostSamples = 1024;  // as many as a group may have
-constexpr std::int64_t kMostTokens = 1 << 20;
+constexpr std::size_t kMostSamples = 1024;     // as many as a group may have
+constexpr std::int64_t kMostTokens = 1 << 20;  // of all samples of a test: 8 MiB
 
 class TestReader {
  public:
@@ -127,6 +127,14 @@ class TestReader {
         unknown(entry, {"to", "text", "answer", "question", "task", "finished", "tokens", "from"},
                 "`send`");
       }
+    }
+    std::uint64_t tokens = 0;
+    for (const TestSample& sample : samples) tokens += sample.tokens;
+    if (tokens > static_cast<std::uint64_t>(kMostTokens)) {
+      draft_.findings
+          .error(codes::kTestSamples, fmt::format("the samples have {} tokens in all", tokens),
+                 send.key_span, fmt::format("at most {}", kMostTokens))
+          .help.push_back("a test is small: give fewer tokens, or fewer texts");
     }
     missing(table, "to", "name the stage that gets the sample: to = \"check_math\"");
     missing(table, "text", "add text = \"...\": what the model would have written");

@@ -84,6 +84,54 @@ TEST_CASE("a_stage_that_several_lead_into_is_entered_from_one_of_them") {
   CHECK(passes(graph, "to = 'c', from = 'a', " + kSend, "c = 1"));
 }
 
+TEST_CASE("a_sample_takes_the_branch_of_its_task") {
+  const std::string graph =
+      flow("'questions -> generate -> [math: a, else: (b & d)] -> c -> out'") +
+      "[stage.others]\nkind = \"dataset.jsonl\"\npath = \"o.jsonl\"\ntask = \"other\"\n";
+  std::string both = graph;
+  both.replace(both.find("'questions -> "), 14, "'others -> generate', 'questions -> ");
+  CHECK(passes(both, "to = 'a', task = 'math', " + kSend,
+               "a = 1, b = 'absent', d = 'absent', c = 1, end = 'delivered'"));
+  CHECK(passes(both, "to = 'b', task = 'other', " + kSend,
+               "a = 'absent', b = 0, d = 0, c = 1, end = 'delivered'"));
+  CHECK(passes(both, "to = 'c', from = 'a', " + kSend, "c = 1"));
+  const auto refused =
+      graphs::load_graph_text(both + test("to = 'a', task = 'other', " + kSend, "a = 1"), "t.toml",
+                              {}, cli::all_kinds().contracts());
+  CHECK_FALSE(refused.ok());
+  CHECK(refused.rendered(false).find("a sample of task `other` does not come to `a`") !=
+        std::string::npos);
+}
+
+TEST_CASE("a_branch_of_a_route_inside_a_join_is_entered_with_the_whole_join") {
+  const std::string graph =
+      flow(
+          "'others -> generate', "
+          "'questions -> generate -> (c & [math: a -> b, else: d]) -> out'") +
+      "[stage.others]\nkind = \"dataset.jsonl\"\npath = \"o.jsonl\"\ntask = \"other\"\n";
+  CHECK(passes(graph, "to = 'b', task = 'math', " + kSend,
+               "c = 1, a = 1, b = 0, d = 'absent', end = 'delivered'"));
+  CHECK(passes(graph, "to = 'd', task = 'other', " + kSend,
+               "c = 1, a = 'absent', d = 0, end = 'delivered'"));
+}
+
+TEST_CASE("a_judge_that_would_ask_a_model_is_refused") {
+  const std::string graph =
+      flow("'questions -> generate -> judge -> a -> out', 'judge <-> oracle'") +
+      "[stage.judge]\nkind = \"verifier.judge\"\n[stage.oracle]\nkind = \"generator\"\n"
+      "model = \"policy\"\n";
+  const auto load = [&](const char* to) {
+    return graphs::load_graph_text(
+        graph + test(std::string("to = '") + to + "', " + kSend, "a = 1"), "t.toml", {},
+        cli::all_kinds().contracts());
+  };
+  const auto refused = load("judge");
+  INFO(refused.rendered(false));
+  CHECK_FALSE(refused.ok());
+  CHECK(refused.rendered(false).find("calls `oracle` (generator)") != std::string::npos);
+  CHECK(load("a").ok());
+}
+
 TEST_CASE("mutated_tests_are_refused_or_run_to_an_end") {
   const std::string graph =
       flow("'questions -> generate -> ((a & b) -> c & d) -> out', 'a -> log'");
