@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -90,6 +91,10 @@ def step_shares(troupe, graph, steps):
     row("  of it everything that is not an engine", engines, "%", 2)
     row("  of it ledger, sample log and metrics", recording, "%", 3)
     row("  the most that commits were behind", behind[-1:], "ms", 1)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    row("  peak memory of the program, everything included", [peak], "MiB", 0)
+    plan = subprocess.run([troupe, "plan", graph], check=True, capture_output=True, text=True)
+    print("its plan says:" + plan.stdout[plan.stdout.index("\nmemory"):].rstrip())
 
 
 def main():
