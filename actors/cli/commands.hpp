@@ -1,5 +1,6 @@
 #pragma once
 // The commands, one file each. Each takes its arguments and returns the exit status.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,17 @@ int reference(const std::string& examples);
 int run(const GraphArguments& arguments, bool quiet);
 int resume(const std::string& run, const std::vector<std::string>& sets, bool quiet);
 int status(const std::string& run, bool json);
+
+struct SampleArguments {
+  std::string run;
+  std::string id;  // print the whole life of this one
+  std::string step, version, prompt, question, text;
+  std::vector<std::string> rewards, verdicts, ends;
+  std::string sort, by, export_file;
+  std::optional<std::uint64_t> limit;
+  bool first = false, full = false, all_lives = false, count = false, json = false;
+};
+int samples(const SampleArguments& arguments);
 int stop(const std::string& run, bool now);
 /// `target.file` may also be a run.
 int eval(const GraphArguments& target, const std::string& model);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/cli/context.hpp"
+#include "actors/ledger/formats.hpp"
 
 namespace troupe::cli {
 namespace {
@@ -28,6 +29,13 @@ std::vector<std::string> texts_at(const nlohmann::json& json, const char* key) {
     if (item.is_string()) out.push_back(item);
   }
   return out;
+}
+
+/// Runs of an older Troupe state none: theirs is the first.
+std::uint64_t format_of(const nlohmann::json& json) {
+  if (!json.is_object()) return 1;
+  const auto found = json.find("format");
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 1;
 }
 
 bool is_copy(const nlohmann::json& item) {
@@ -66,7 +74,9 @@ Invocation invocation_of(const GraphArguments& arguments, const graphs::LoadResu
 
 Result<void> write_invocation(const std::filesystem::path& run, const Invocation& invocation) {
   Disk& disk = real_disk();
-  nlohmann::json json = {{"graph", invocation.graph},
+  nlohmann::json json = {{"format", ledger::kInvocationFormat},
+                         {"troupe_version", kVersion},
+                         {"graph", invocation.graph},
                          {"with", invocation.overlays},
                          {"sets", invocation.sets},
                          {"files", nlohmann::json::array()}};
@@ -93,6 +103,9 @@ Result<Invocation> read_invocation(const std::filesystem::path& run) {
                  "Nothing was trained there; start a new one with `troupe run`"};
   TROUPE_ASSIGN(const std::string text, real_disk().read(file));
   const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (const std::uint64_t format = format_of(json); format > ledger::kInvocationFormat)
+    return ledger::later_format("'" + file.string() + "'", format, ledger::kInvocationFormat,
+                                json.value("troupe_version", ""));
   if (!json.is_object() || !json.contains("graph") || !json["graph"].is_string() ||
       !json.contains("sets") || !json["sets"].is_array())
     return Error{ErrorCode::Corrupt, "'" + file.string() + "' is damaged",
@@ -143,6 +156,13 @@ Result<std::optional<graphs::Plan>> load_run(const std::filesystem::path& run,
   };
   graphs::LoadResult loaded = graphs::load_graph(input, all_kinds().contracts(), options);
   std::cerr << loaded.rendered(colour_on_stderr());
+  if (!loaded.plan) {
+    const std::string folder = std::filesystem::path(invocation.graph).parent_path().string();
+    std::cerr << "note: relative paths of this run count from " << folder
+              << ". What has moved since is named anew with --set, and the run remembers it:\n"
+                 "  troupe resume "
+              << run.string() << " --set model.NAME.load=PATH --set stage.NAME.path=PATH\n";
+  }
   return std::move(loaded.plan);
 }
 

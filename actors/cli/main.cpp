@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <iostream>
 
 #include "actors/cli/commands.hpp"
@@ -23,6 +24,41 @@ CLI::App* graph_command(CLI::App& app, const char* name, const char* doc, GraphA
   return command;
 }
 
+void samples_command(CLI::App& app, troupe::cli::SampleArguments& asked,
+                     std::function<void()> callback) {
+  CLI::App* command =
+      app.add_subcommand("samples", "the samples of a run, and what became of them");
+  command->add_option("RUN", asked.run, "a run directory, or a name under runs/")->required();
+  command->add_option("--id", asked.id, "the whole life of one sample, such as 0.0.17/3");
+  command->add_option("--step", asked.step, "trained by a step: 7, 10..20, 10.. or ..20");
+  command->add_option("--version", asked.version, "written by weights of these steps");
+  command->add_option("--reward", asked.rewards, "such as '>=0.5' (repeatable)")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--verdict", asked.verdicts,
+                   "check_math=0, 'check_math>=0.5' or check_math=timeout (repeatable)")
+      ->allow_extra_args(false);
+  command->add_option("--end", asked.ends, "trained, filtered, failed ... (repeatable)")
+      ->allow_extra_args(false);
+  command->add_option("--prompt", asked.prompt,
+                      "of one prompt, such as 0.0.17, or of questions with this text");
+  command->add_option("--question", asked.question, "a regular expression found in the question");
+  command->add_option("--text", asked.text, "a regular expression found in the completion");
+  command->add_option("--sort", asked.sort, "order by this before --limit; else as they ended")
+      ->check(CLI::IsMember({"reward", "tokens", "step"}));
+  command->add_option("--limit", asked.limit, "so many: the last ones, in that order (10)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000}));
+  command->add_flag("--first", asked.first, "the first ones instead of the last");
+  command->add_flag("--full", asked.full, "whole texts, however long");
+  command->add_flag("--all-lives", asked.all_lives, "also what a resumed run made again");
+  command->add_flag("--count", asked.count, "only how many");
+  command->add_option("--by", asked.by, "a table of how many, by this")
+      ->check(CLI::IsMember({"end", "reason", "verdict", "step", "version", "finish"}));
+  command->add_flag("--json", asked.json, "one JSON object a line");
+  command->add_option("--export", asked.export_file, "write them to this new file, as --json");
+  command->callback(std::move(callback));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -36,6 +72,7 @@ int main(int argc, char** argv) {
   std::string name, format = "text", model, kind, examples;
   std::vector<std::string> sets;
   bool quiet = false, now = false, json = false;
+  SampleArguments wanted;
   int result = kDone;
 
   CLI::App* command = graph_command(app, "check", "all problems of a graph file", graph);
@@ -86,6 +123,8 @@ int main(int argc, char** argv) {
   command->add_option("RUN", name, "a run directory, or a name under runs/")->required();
   command->add_flag("--json", json, "as JSON");
   command->callback([&] { result = status(name, json); });
+
+  samples_command(app, wanted, [&] { result = samples(wanted); });
 
   command = app.add_subcommand("stop", "stop a run: finish what is in flight and save");
   command->add_option("RUN", name, "a run directory, or a name under runs/")->required();

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/cli/context.hpp"
 #include "schemas/messages.hpp"
 
 namespace troupe::cli {
@@ -30,7 +31,13 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
   recorder->plan_ = &plan;
   recorder->incarnation_ = directory.info().incarnation;
   recorder->on_metrics_ = std::move(on_metrics);
-  TROUPE_ASSIGN(recorder->samples_, ledger::SampleLog::open(disk, directory.samples_folder()));
+  ledger::RetentionRules rules{plan.run.keep_samples_bytes, plan.run.keep_samples_steps};
+  ledger::SampleLogOptions log;
+  log.troupe_version = kVersion;
+  // Whole segments go: a small bound needs small ones.
+  if (rules.bytes) log.segment_bytes = std::min(log.segment_bytes, *rules.bytes);
+  TROUPE_ASSIGN(recorder->samples_, ledger::SampleLog::open(disk, directory.samples_folder(), log));
+  recorder->keeper_ = std::make_unique<SampleKeeper>(disk, directory.samples_folder(), rules);
   ledger::CheckpointOptions keep;
   keep.keep = static_cast<std::uint32_t>(plan.run.keep_checkpoints);
   TROUPE_ASSIGN(recorder->checkpoints_,
@@ -98,6 +105,10 @@ Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group, s
   admission.group_size = static_cast<std::uint16_t>(size);
   TROUPE_TRY(ledger_->admit(admission));
   const auto kept = kept_.find(group);
+  const std::size_t stand = kept == kept_.end() ? 0 : kept->second.size();
+  if (size > stand)
+    admitted_[group] = {number, version, clock_->wall_seconds(),
+                        size - static_cast<std::uint32_t>(stand)};
   return kept == kept_.end() ? std::vector<std::uint16_t>() : kept->second;
 }
 
@@ -108,6 +119,12 @@ Result<void> RunRecorder::log_sample(const runtime::EndedSample& ended, std::uin
   line.end = ended.end;
   line.reason = ended.reason;
   line.step = ended.end == End::Trained ? step : 0;
+  line.ended_seconds = clock_->wall_seconds();
+  if (const auto found = admitted_.find(ended.sample.prompt); found != admitted_.end()) {
+    line.admission = found->second.number;
+    line.admitted_at = found->second.version;
+    line.admitted_seconds = found->second.wall_seconds;
+  }
   if (!ended.record) return samples_->write(line);
   TROUPE_ASSIGN(const Sample sample, decode_sample(ended.record));
   line.question = sample.prompt.question;
@@ -115,11 +132,17 @@ Result<void> RunRecorder::log_sample(const runtime::EndedSample& ended, std::uin
   line.extra = sample.prompt.extra;
   line.text = sample.text;
   for (const Verdict& verdict : sample.verdicts) {
-    line.verdicts.push_back(
-        {verdict.component, name_of(verdict.outcome), verdict.score, verdict.detail, {}});
+    line.verdicts.push_back({verdict.component,
+                             name_of(verdict.outcome),
+                             verdict.score,
+                             verdict.detail,
+                             {},
+                             verdict.attempts});
     for (const Callee& callee : verdict.callees)
       line.verdicts.back().asked.emplace_back(callee.stage, callee.version);
   }
+  for (const RewardPart& part : sample.reward_parts)
+    line.parts.push_back({part.component, part.score, part.weight});
   line.reward = sample.reward;
   for (const VersionRun& run : sample.versions) line.versions.emplace_back(run.first, run.version);
   line.finish = sample.finish == Finish::Stop     ? "stop"
@@ -145,6 +168,9 @@ Result<void> RunRecorder::used(Version version, const std::vector<GroupId>& grou
 Result<void> RunRecorder::ended(const runtime::EndedSample& sample, std::uint32_t step) {
   const Timed timed(*this);
   TROUPE_TRY(log_sample(sample, step));
+  if (const auto found = admitted_.find(sample.sample.prompt);
+      found != admitted_.end() && --found->second.in_flight == 0)
+    admitted_.erase(found);
   return ledger_->end(sample.sample, sample.end, sample.reason,
                       sample.end == End::Trained ? step : 0);
 }
@@ -157,6 +183,7 @@ Result<void> RunRecorder::stepped(Version version, const runtime::Metrics& metri
       std::chrono::duration<double>(ledger_->commit_stats().behind_max).count();
   TROUPE_TRY(metrics_->write(version.step, all));
   on_metrics_("", version.step, all);
+  look_after_samples();
   return ledger_->commit_if_due();
 }
 
@@ -181,6 +208,7 @@ Result<void> RunRecorder::commit_checkpoint(Version version) {
   TROUPE_TRY(ledger_->commit(ledger::Durability::Power));
   nlohmann::json meta = {{"step", version.step},
                          {"incarnation", version.incarnation},
+                         {"troupe_version", kVersion},
                          {"graph_hash", plan_->hash},
                          {"ledger", ledger_->summary()}};
   auto committed = checkpoints_->commit(version.step, meta);
@@ -201,8 +229,13 @@ void RunRecorder::note(runtime::Severity severity, const std::string& stage,
   }
 }
 
+void RunRecorder::look_after_samples() {
+  if (const auto said = keeper_->look(samples_->open_segment())) log_->warning("", *said);
+}
+
 Result<void> RunRecorder::commit() {
   const Timed timed(*this);
+  look_after_samples();
   TROUPE_TRY(samples_->flush());
   return ledger_->commit();
 }

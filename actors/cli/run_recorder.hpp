@@ -3,8 +3,10 @@
 // checkpoints, metrics, event log. Called on the coordinator's thread only.
 #include <functional>
 #include <memory>
+#include <unordered_map>
 
 #include "actors/cli/resume_point.hpp"
+#include "actors/cli/sample_keeper.hpp"
 #include "actors/ledger/checkpoints.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "actors/ledger/run_directory.hpp"
@@ -44,6 +46,10 @@ class RunRecorder final : public runtime::Recorder {
   void note(runtime::Severity severity, const std::string& stage, const std::string& text) override;
   Result<void> commit() override;
 
+  /// Where closed segments of the sample log are compressed; without it, in the call that finds
+  /// them.
+  void keep_samples_on(SampleKeeper::Runner runner) { keeper_->run_on(std::move(runner)); }
+
   ledger::Ledger& ledger() { return *ledger_; }
   /// Where each dataset goes on.
   std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors() const;
@@ -61,6 +67,7 @@ class RunRecorder final : public runtime::Recorder {
   class Timed;  // adds the time of a call to `busy_`
   RunRecorder() = default;
   Result<void> read_history(Disk& disk, const std::filesystem::path& metrics_file);
+  void look_after_samples();
   Result<void> log_sample(const runtime::EndedSample& sample, std::uint32_t step);
 
   const Clock* clock_ = nullptr;
@@ -75,6 +82,15 @@ class RunRecorder final : public runtime::Recorder {
   OnMetrics on_metrics_;
   std::vector<Measured> history_;
   std::map<PromptId, std::vector<std::uint16_t>> kept_;  // of reopened prompts
+  // What the sample log says of the admission of a sample; while any of the prompt is in flight.
+  struct Admitted {
+    std::uint64_t number = 0;
+    Version version;
+    double wall_seconds = 0;
+    std::uint32_t in_flight = 0;
+  };
+  std::unordered_map<PromptId, Admitted> admitted_;
+  std::unique_ptr<SampleKeeper> keeper_;
 };
 
 }  // namespace troupe::cli

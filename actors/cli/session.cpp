@@ -225,6 +225,9 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
     (void)fail_early(recorder.error());
     return kRunFailed;
   }
+  std::jthread keeping;  // one segment after another; each job has ended when the next one begins
+  (*recorder)->keep_samples_on(
+      [&keeping](std::function<void()> job) { keeping = std::jthread(std::move(job)); });
   for (const RunRecorder::Measured& earlier : (*recorder)->history()) narrator.remember(earlier);
 
   const TimePoint began = host.clock().now();

@@ -1,10 +1,13 @@
 #include "actors/cli/takeover.hpp"
 
+#include "actors/cli/context.hpp"
+
 namespace troupe::cli {
 
 Result<Takeover> take_over(Disk& disk, const std::filesystem::path& path, double wall_seconds) {
   TROUPE_ASSIGN(ledger::RunInfo before, ledger::read_run_info(disk, path));
-  TROUPE_ASSIGN(auto directory, ledger::RunDirectory::open_to_resume(disk, path, wall_seconds));
+  TROUPE_ASSIGN(auto directory,
+                ledger::RunDirectory::open_to_resume(disk, path, wall_seconds, kVersion));
   const auto give_back = [&](const Error& error) {
     (void)directory.set_state(before.state, before.reason, wall_seconds);
     return error;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "actors/ledger/formats.hpp"
 #include "schemas/base/crc32c.hpp"
 
 namespace troupe::ledger {
@@ -75,6 +76,12 @@ Result<void> seal(Disk& disk, const fs::path& folder, const fs::path& below, int
 Error damaged(std::uint32_t step, std::string_view what) {
   return {ErrorCode::Corrupt, fmt::format("checkpoint {} is damaged: {}", folder_name(step), what),
           "Resume from an earlier checkpoint, or restore its files from a copy"};
+}
+
+std::string writer_of(const json& manifest) {
+  const auto meta = manifest.find("meta");
+  if (meta == manifest.end() || !meta->is_object()) return "";
+  return meta->value("troupe_version", "");
 }
 
 /// A path of a manifest that stays within the checkpoint.
@@ -184,10 +191,8 @@ Result<Checkpoint> Checkpoints::load(std::uint32_t step) const {
     const json& manifest = sealed.at("manifest");
     if (sealed.at("crc32c").get<std::uint32_t>() != crc32c(manifest.dump()))
       return damaged(step, "manifest.json has a wrong checksum");
-    if (manifest.at("format").get<std::uint32_t>() > kFormat)
-      return Error{ErrorCode::Unsupported,
-                   fmt::format("checkpoint {} has a later format", folder_name(step)),
-                   "Use the version of troupe that made it, or a later one"};
+    if (const auto format = manifest.at("format").get<std::uint64_t>(); format > kFormat)
+      return later_format("checkpoint " + folder_name(step), format, kFormat, writer_of(manifest));
     if (manifest.at("step").get<std::uint32_t>() != step)
       return damaged(step, "it is of another step");
     Checkpoint checkpoint{step, folder, manifest.at("meta"), 0};

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "actors/ledger/formats.hpp"
+
 namespace troupe::ledger {
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -46,12 +48,9 @@ Result<RunInfo> parse_info(const fs::path& file, const std::string& text) {
     const json data = json::parse(text);
     RunInfo info;
     info.format = data.at("format").get<std::uint32_t>();
-    if (info.format > kRunFormat)
-      return Error{ErrorCode::Unsupported,
-                   fmt::format("'{}' has format {}, this troupe knows formats up to {}",
-                               file.string(), info.format, kRunFormat),
-                   "Use the version of troupe that made it, or a later one"};
     info.troupe_version = data.value("troupe_version", "");
+    if (info.format > kRunFormat)
+      return later_format("'" + file.string() + "'", info.format, kRunFormat, info.troupe_version);
     info.name = data.value("name", "");
     info.seed = data.at("seed").get<std::uint64_t>();
     info.pid = data.value("pid", std::int64_t{0});
@@ -157,7 +156,8 @@ Result<RunDirectory> RunDirectory::create(Disk& disk, const fs::path& base, cons
 }
 
 Result<RunDirectory> RunDirectory::open_to_resume(Disk& disk, const fs::path& path,
-                                                  double wall_seconds) {
+                                                  double wall_seconds,
+                                                  std::string_view troupe_version) {
   TROUPE_ASSIGN(RunInfo info, read_run_info(disk, path));
   LockHolder holder;
   TROUPE_ASSIGN(auto lock, disk.lock(lock_file(path), ::getpid(), holder));
@@ -171,6 +171,7 @@ Result<RunDirectory> RunDirectory::open_to_resume(Disk& disk, const fs::path& pa
   TROUPE_ASSIGN(info, read_run_info(disk, path));
   TROUPE_TRY(disk.remove_all(stop_file(path)));
   info.incarnation += 1;
+  if (!troupe_version.empty()) info.troupe_version = troupe_version;
   info.pid = ::getpid();
   info.state = RunState::Running;
   info.reason.clear();

@@ -32,7 +32,7 @@ std::string_view name_of(RunState state);
 
 struct RunInfo {
   std::uint32_t format = kRunFormat;
-  std::string troupe_version;
+  std::string troupe_version;  // of the program that last ran it
   std::string name;
   std::uint64_t seed = 0;
   std::int64_t pid = 0;
@@ -76,9 +76,10 @@ class RunDirectory {
                                      const NewRun& run);
   /// Locks an existing directory to go on with it: state Running, next incarnation, this pid. A
   /// stale stop request is removed. NotFound: no run there. Conflict: "another run (pid N) uses".
-  /// Unsupported: made by a later format.
+  /// Unsupported: made by a later format. `troupe_version`: of this program; empty: as it was.
   static Result<RunDirectory> open_to_resume(Disk& disk, const std::filesystem::path& path,
-                                             double wall_seconds);
+                                             double wall_seconds,
+                                             std::string_view troupe_version = {});
   RunDirectory(RunDirectory&&) noexcept;
   RunDirectory& operator=(RunDirectory&&) noexcept;
   /// Releases the lock. Does not change run.json.

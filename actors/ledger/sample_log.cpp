@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <iterator>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "actors/ledger/json_text.hpp"
-#include "schemas/base/crc32c.hpp"
 
 namespace troupe::ledger {
 namespace fs = std::filesystem;
@@ -17,20 +14,7 @@ namespace {
 
 constexpr std::size_t kNameBytes = 200;
 constexpr std::size_t kDetailBytes = 1024;
-constexpr std::size_t kWriteBytes = 1u << 20;    // buffered before a write
-constexpr std::size_t kMaxLineBytes = 4u << 20;  // for readers: three texts, each byte escaped
-constexpr std::string_view kPrefix = "samples-";
-constexpr std::string_view kSuffix = ".jsonl";
-
-std::optional<std::uint32_t> segment_number(std::string_view name) {
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
-  name.remove_suffix(kSuffix.size());
-  std::uint32_t number = 0;
-  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (code != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return number;
-}
+constexpr std::size_t kWriteBytes = 1u << 20;  // buffered before a write
 
 void key(std::string& out, std::string_view name) {
   out += out.back() == '{' ? "\"" : ",\"";
@@ -75,29 +59,31 @@ void append_verdicts(std::string& out, const std::vector<VerdictLine>& verdicts)
     if (verdict.outcome == "scored") real(out, "score", verdict.score);
     if (!verdict.detail.empty()) text(out, "detail", verdict.detail, kDetailBytes);
     if (!verdict.asked.empty()) append_asked(out, verdict.asked);
+    if (verdict.attempts > 1) number(out, "attempts", verdict.attempts);
     out += '}';
   }
   out += '}';
 }
 
-/// The last member of a line, over all bytes of the line before it.
-constexpr std::string_view kChecksum = ",\"crc32c\":";
-
-void append_checksum(std::string& out, std::size_t begin) {
-  const std::uint32_t crc = crc32c(std::string_view(out).substr(begin));
-  fmt::format_to(std::back_inserter(out), "{}{}}}\n", kChecksum, crc);
+void append_parts(std::string& out, const std::vector<RewardPartLine>& parts) {
+  if (parts.empty()) return;
+  key(out, "parts");
+  out += '{';
+  for (const RewardPartLine& part : parts) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, part.name, kNameBytes);
+    out += ":{";
+    real(out, "score", part.score);
+    real(out, "weight", part.weight);
+    out += '}';
+  }
+  out += '}';
 }
 
-/// Whether the line (without its end) is as it was written. Lines without a checksum are older.
-bool is_whole(std::string_view line) {
-  const std::size_t at = line.rfind(kChecksum);
-  if (at == std::string_view::npos || !line.ends_with('}')) return true;
-  const std::string_view digits = line.substr(at + kChecksum.size());
-  std::uint32_t stored = 0;
-  const auto [end, code] =
-      std::from_chars(digits.data(), digits.data() + digits.size() - 1, stored);
-  if (code != std::errc() || end != digits.data() + digits.size() - 1) return false;
-  return stored == crc32c(line.substr(0, at));
+void seconds(std::string& out, std::string_view name, double value) {
+  if (value <= 0) return;
+  key(out, name);
+  fmt::format_to(std::back_inserter(out), "{:.3f}", value);
 }
 
 void append_line(std::string& out, const SampleLine& line, std::size_t text_bytes) {
@@ -111,12 +97,16 @@ void append_line(std::string& out, const SampleLine& line, std::size_t text_byte
   number(out, "sibling", line.id.sibling);
   number(out, "attempt", line.id.attempt);
   number(out, "admission", line.admission);
+  if (line.admitted_at) number(out, "admitted_at", line.admitted_at->step);
+  seconds(out, "admitted_seconds", line.admitted_seconds);
+  seconds(out, "ended_seconds", line.ended_seconds);
   number(out, "incarnation", line.incarnation);
   text(out, "end", key_of(line.end), kNameBytes);
   if (!line.reason.empty()) text(out, "reason", line.reason, kDetailBytes);
   if (line.step > 0) number(out, "step", line.step);
   real(out, "reward", line.reward);
   real(out, "advantage", line.advantage);
+  append_parts(out, line.parts);
   append_verdicts(out, line.verdicts);
   text(out, "finish", line.finish, kNameBytes);
   number(out, "tokens", line.tokens);
@@ -165,8 +155,7 @@ struct SampleLog::State {
   }
   Result<void> write_buffer() {
     if (!file) {
-      const fs::path path = folder / fmt::format("{}{:06}{}", kPrefix, next_segment, kSuffix);
-      TROUPE_ASSIGN(file, disk->create(path));
+      TROUPE_ASSIGN(file, disk->create(segment_file(folder, next_segment)));
       ++next_segment;
     }
     TROUPE_TRY(file->write(std::string_view(buffer)));
@@ -186,14 +175,13 @@ SampleLog::~SampleLog() {
 
 Result<SampleLog> SampleLog::open(Disk& disk, fs::path folder, SampleLogOptions options) {
   TROUPE_TRY(disk.make_lasting_directories(folder));
-  TROUPE_ASSIGN(const auto names, disk.list(folder));
+  TROUPE_TRY(state_format(disk, folder, options.troupe_version));
+  TROUPE_ASSIGN(const auto segments, list_segments(disk, folder));
   auto state = std::make_unique<State>();
   state->disk = &disk;
   state->folder = std::move(folder);
-  state->options = options;
-  for (const std::string& name : names)
-    if (const auto number = segment_number(name))
-      state->next_segment = std::max(state->next_segment, *number + 1);
+  state->options = std::move(options);
+  if (!segments.empty()) state->next_segment = segments.rbegin()->first + 1;
   return SampleLog(std::move(state));
 }
 
@@ -220,45 +208,26 @@ Result<void> SampleLog::sync() {
   return state_->disk->sync_directory(state_->folder);
 }
 
+std::uint32_t SampleLog::open_segment() const {
+  return state_->file ? state_->next_segment - 1 : state_->next_segment;
+}
+
 Result<SampleLogStats> read_sample_log(Disk& disk, const fs::path& folder,
                                        const std::function<bool(const nlohmann::json&)>& visit) {
   SampleLogStats stats;
-  TROUPE_ASSIGN(const auto names, disk.list(folder));
-  std::map<std::uint32_t, std::string> segments;  // numbers beyond six digits sort too
-  for (const std::string& name : names)
-    if (const auto number = segment_number(name)) segments[*number] = name;
+  TROUPE_ASSIGN(const auto segments, list_segments(disk, folder));
   bool more = true;
-  for (const auto& [number, name] : segments) {
+  for (const auto& [number, segment] : segments) {
     if (!more) break;
-    std::string line;
-    bool too_long = false;
-    const auto end_line = [&] {
-      nlohmann::json data = too_long
-                                ? nlohmann::json(nlohmann::json::value_t::discarded)
-                                : nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (data.is_object() && is_whole(line)) {
-        ++stats.lines;
-        data.erase("crc32c");  // of the line, not of the sample
-        more = visit(data);
-      } else {
-        ++stats.bad;
+    TROUPE_TRY(each_line(disk, folder, number, segment, stats, [&](std::string_view line) {
+      nlohmann::json data = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (!data.is_object()) {
+        --stats.lines, ++stats.bad;
+        return true;
       }
-      line.clear();
-      too_long = false;
-    };
-    TROUPE_TRY(disk.scan(folder / name, [&](std::span<const std::byte> bytes) {
-      std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      while (more && !rest.empty()) {
-        const std::size_t end = rest.find('\n');
-        const std::string_view piece = rest.substr(0, end);
-        too_long |= line.size() + piece.size() > kMaxLineBytes;
-        if (!too_long) line += piece;
-        if (end == std::string_view::npos) return;
-        rest.remove_prefix(end + 1);
-        end_line();
-      }
+      data.erase("crc32c");  // of the line, not of the sample
+      return more = visit(data);
     }));
-    if (more && (!line.empty() || too_long)) ++stats.torn;
   }
   return stats;
 }

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "actors/ledger/formats.hpp"
 #include "actors/ledger/little_endian.hpp"
+#include "actors/ledger/run_directory.hpp"
 #include "schemas/base/crc32c.hpp"
 
 namespace troupe::ledger {
@@ -52,17 +54,28 @@ std::uint32_t checksum(const BatchRecord& batch, std::string_view prompts) {
   return crc32c(prompts, crc32c(std::string_view(fields)));
 }
 
+/// Which program wrote the run that the ledger belongs to; empty: not known.
+std::string writer_beside(const std::filesystem::path& ledger) {
+  const auto info = read_run_info(real_disk(), ledger.parent_path());
+  return info.ok() ? info->troupe_version : "";
+}
+
 std::uint32_t as_u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
 }  // namespace
 
 Result<Store> Store::open_to_write(const std::filesystem::path& path, const std::string& vfs) {
   Store store;
+  store.path_ = path;
   TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::Create, vfs));
   // A checkpoint of the WAL every 1,000 pages (4 MB): it syncs, so it should be rare, but whoever
   // commits waits for it, so it should be short.
   TROUPE_TRY(store.database_.execute(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=1000;"));
+  // Before anything of a later program is touched.
+  if (const auto stated = store.totals();
+      !stated.ok() && stated.error().code == ErrorCode::Unsupported)
+    return stated.error();
   TROUPE_TRY(store.database_.execute(kTables));
   TROUPE_TRY(store.prepare_writes());
   return store;
@@ -70,6 +83,7 @@ Result<Store> Store::open_to_write(const std::filesystem::path& path, const std:
 
 Result<Store> Store::open_to_read(const std::filesystem::path& path, const std::string& vfs) {
   Store store;
+  store.path_ = path;
   TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::ReadOnly, vfs));
   auto first = store.totals();
   if (first.ok() || first.error().code != ErrorCode::Io) return store;
@@ -109,10 +123,7 @@ Result<std::optional<Totals>> Store::totals() {
   TROUPE_ASSIGN(const bool row, select.step());
   if (!row) return std::optional<Totals>();
   if (select.integer(0) > kLedgerFormat)
-    return Error{ErrorCode::Unsupported,
-                 fmt::format("the ledger has format {}, this troupe knows formats up to {}",
-                             select.integer(0), kLedgerFormat),
-                 "Use the version of troupe that made it, or a later one"};
+    return later_format("the ledger", select.integer(0), kLedgerFormat, writer_beside(path_));
   Totals totals{select.integer(1), select.integer(2), select.integer(3), select.integer(4)};
   if (select.integer(5) != checksum(totals))
     return Error{ErrorCode::Corrupt, "the totals of the ledger have a wrong checksum",

@@ -71,6 +71,7 @@ class Store {
  private:
   Result<void> write_rows(const Changes& changes);
   Result<void> prepare_writes();
+  std::filesystem::path path_;
   Database database_;
   Statement put_prompt_, remove_prompt_, put_batch_, put_reason_, put_totals_;
 };
