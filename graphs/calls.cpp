@@ -33,7 +33,8 @@ void check_ports(Draft& draft) {
         const bool fits = std::any_of(answers.begin(), answers.end(), [&](const CallSpec& answer) {
           return answer.request == port.request && answer.answer == port.answer;
         });
-        if (fits) able.push_back(other.name);
+        // What nobody uses yet is the likelier one.
+        if (fits) able.insert(other.in_flow ? able.end() : able.begin(), other.name);
       }
       Diagnostic& found = draft.findings.error(
           codes::kNotFed, fmt::format("`{}` calls a service, and none is named", stage.name),

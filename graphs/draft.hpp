@@ -91,10 +91,11 @@ struct DraftRoute {
     std::vector<FlowTask> named;
   };
   Span span;
-  std::optional<TaskSet> within;          // what comes to it, when it stands in a branch of another
+  std::optional<std::uint32_t> outer;     // the route in whose branch this one stands
+  std::optional<TaskSet> within;          // what comes to it there
   std::optional<TaskSet> without_branch;  // without `else`
   std::vector<Branch> branches;
-  std::vector<std::uint32_t> edges;  // that begin its branches
+  std::vector<std::uint32_t> edges;  // that begin its branches, and those of routes inside
 };
 
 struct DraftCall {

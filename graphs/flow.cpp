@@ -83,7 +83,8 @@ class Lexer {
         return take(TokenType::Or, 1);
       case '\'': {
         const std::size_t close = text_.find('\'', at_ + 1);
-        if (close == std::string_view::npos || close == at_ + 1) return mistaken();
+        if (close == at_ + 1) return mistaken();
+        if (close == std::string_view::npos) return unclosed_quote();
         return take(TokenType::Quoted, close + 1 - at_);
       }
       case ',':
@@ -104,6 +105,16 @@ class Lexer {
       return take(TokenType::Name, end - at_);
     }
     return mistaken();
+  }
+
+  /// Taken for a task up to the colon, so that the rest of the line can be read.
+  std::optional<Token> unclosed_quote() {
+    const std::size_t end = std::min(text_.find(':', at_), text_.size());
+    findings_
+        .error(codes::kUnbalanced, "this `'` is never closed", places_.span(at_, at_ + 1),
+               "a task in quotes begins here")
+        .help.push_back("write `'` behind the task: ['grade school': a, else: b]");
+    return take(TokenType::Quoted, end - at_);
   }
 
   /// What people write for an arrow becomes the arrow they meant.

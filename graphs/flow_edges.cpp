@@ -362,7 +362,9 @@ void read_lines(Draft& draft, const RawNode& flow) {
   for (std::uint32_t i = 0; i < draft.edges.size(); ++i) {
     const DraftEdge& edge = draft.edges[i];
     if (edge.join) draft.joins[edge.join->join].branches[edge.join->branch].push_back(i);
-    if (edge.route) draft.routes[*edge.route].edges.push_back(i);
+    for (auto route = edge.route; route; route = draft.routes[*route].outer) {
+      draft.routes[*route].edges.push_back(i);
+    }
     for (auto join = edge.join; join; join = draft.joins[join->join].outer) {
       draft.joins[join->join].to = edge.to;
     }

@@ -223,6 +223,7 @@ class Line {
     check_labels(node);
     DraftRoute route;
     route.span = node.span;
+    route.outer = way.route;
     route.within = way.tasks;
     TaskSet rest{{}, true};
     for (const FlowBranch& branch : node.branches) {

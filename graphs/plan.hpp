@@ -150,7 +150,8 @@ struct JoinPlan {
 struct RoutePlan {
   std::uint32_t index = 0;
   PortRef entrance;
-  std::vector<std::uint32_t> edges;  // that begin its branches (EdgePlan::route, ::tasks)
+  /// That begin its branches (EdgePlan::tasks), those of routes inside of it among them.
+  std::vector<std::uint32_t> edges;
   /// Tasks that come to this route and have no branch (there is no `else`). Should one come all
   /// the same, what carries it ends as failed, and its tombstone goes down `edges.front()`.
   std::optional<TaskSet> without_branch;

@@ -147,7 +147,9 @@ void place_gate(Draft& draft) {
   for (std::uint32_t i = 0; i < draft.stages.size(); ++i) {
     // As a service only, it admits nothing.
     if (!draft.stages[i].contract->admits || !draft.stages[i].in_flow) continue;
-    if (draft.queues_into(i).empty() && draft.queues_out_of(i).empty()) continue;
+    const bool serves = std::any_of(draft.calls.begin(), draft.calls.end(),
+                                    [&](const DraftCall& call) { return call.to == i; });
+    if (serves && draft.queues_into(i).empty()) continue;
     const auto up = draft.upstream_of(i);
     bool behind_another = false;
     for (std::uint32_t j = 0; j < up.size(); ++j) {
@@ -309,8 +311,10 @@ void check_policies(Draft& draft) {
     if (assembles(edge) && !draft.gate && edge.delivery == Delivery::Queue) {
       Diagnostic& found = draft.findings.error(
           codes::kNoGroups,
-          fmt::format("`{}` needs groups, and nothing before it makes any",
-                      draft.stages[edge.to].name),
+          edge.group ? fmt::format("`{}` keeps groups together, and nothing before it makes any",
+                                   draft.name_of_edge(edge))
+                     : fmt::format("`{}` needs groups, and nothing before it makes any",
+                                   draft.stages[edge.to].name),
           edge.group ? edge.group_span : edge.to_span,
           edge.group ? std::string("there are no groups to keep together")
                      : fmt::format("its input `{}` takes whole groups", edge.in->name));

@@ -61,10 +61,11 @@ void check_missing(Draft& draft, const TaskFlow& tasks, const DraftRoute& route)
 
 void check_taken(Draft& draft, const TaskFlow& tasks, const DraftRoute& route) {
   const std::uint32_t from = entrance(draft, route);
-  std::vector<std::string> coming;
+  std::vector<std::string> coming, names;
   for (std::uint32_t task = 0; task < tasks.count(); ++task) {
     if (tasks.comes(from, task) && (!route.within || tasks.holds(*route.within, task))) {
       coming.push_back(tasks.words(task));
+      if (task != tasks.other()) names.push_back(tasks.name(task));
     }
   }
   coming.resize(std::min(coming.size(), kShown + 1));
@@ -78,27 +79,27 @@ void check_taken(Draft& draft, const TaskFlow& tasks, const DraftRoute& route) {
     }
     return false;
   };
-  const std::string& stage = draft.stages[from].name;
-  for (const DraftRoute::Branch& branch : route.branches) {
-    if (taken([&](std::uint32_t task) { return tasks.holds(branch.tasks, task); })) {
-      for (const FlowTask& named : branch.named) {
-        const TaskSet one{{named.name}, false};
-        const bool inside = !route.within || route.within->contains(named.name);
-        if (inside && taken([&](std::uint32_t task) { return tasks.holds(one, task); })) continue;
-        draft.findings
-            .warning(codes::kNeverTaken,
-                     fmt::format("no sample of task `{}` comes here", named.name), named.span,
-                     "never taken")
-            .help.push_back(coming.empty() ? fmt::format("nothing comes to `{}`", stage)
-                                           : fmt::format("`{}` gives: {}", stage, list));
-      }
-      continue;
+  const auto never = [&](std::string message, Span span, const std::string& task) {
+    Diagnostic& found =
+        draft.findings.warning(codes::kNeverTaken, std::move(message), span, "never taken");
+    if (const std::string near = nearest(task, names); !near.empty()) {
+      found.help.push_back(fmt::format("did you mean `{}`?", near));
     }
-    draft.findings
-        .warning(codes::kNeverTaken, "no sample takes this branch", branch.label_span,
-                 "never taken")
-        .help.push_back(coming.empty() ? "no sample comes to this route at all"
-                                       : fmt::format("what comes here: {}", list));
+    found.help.push_back(coming.empty() ? "nothing comes to this route at all"
+                                        : fmt::format("what comes here: {}", list));
+  };
+  for (const DraftRoute::Branch& branch : route.branches) {
+    const bool any = taken([&](std::uint32_t task) { return tasks.holds(branch.tasks, task); });
+    if (branch.named.empty() && !any) {
+      never("no sample takes this branch: all that come have one of their own", branch.label_span,
+            "");
+    }
+    for (const FlowTask& named : branch.named) {
+      const TaskSet one{{named.name}, false};
+      const bool inside = !route.within || route.within->contains(named.name);
+      if (inside && taken([&](std::uint32_t task) { return tasks.holds(one, task); })) continue;
+      never(fmt::format("no sample of task `{}` comes here", named.name), named.span, named.name);
+    }
   }
 }
 

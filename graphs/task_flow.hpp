@@ -16,6 +16,7 @@ class TaskFlow {
   /// Tasks are numbers below this; the last one stands for all that nobody names.
   std::uint32_t count() const { return static_cast<std::uint32_t>(names_.size() + 1); }
   std::uint32_t other() const { return count() - 1; }
+  const std::string& name(std::uint32_t task) const { return names_[task]; }  // not of other()
   /// "task `math`", "other tasks".
   std::string words(std::uint32_t task) const;
   bool holds(const TaskSet& set, std::uint32_t task) const;
