@@ -147,6 +147,9 @@ int main(int argc, char** argv) {
   auto recorder = checked(
       cli::RunRecorder::open(directory, real_disk(), host.clock(), plan, resume,
                              [](const std::string&, std::uint32_t, const runtime::Metrics&) {}));
+  std::jthread keeping;  // compresses closed segments of the sample log, as in a session
+  recorder->keep_samples_on(
+      [&keeping](std::function<void()> job) { keeping = std::jthread(std::move(job)); });
   if (arguments.acks) {
     acknowledge(recorder->ledger());
     recorder->ledger().on_commit([&] { acknowledge(recorder->ledger()); });
