@@ -5,8 +5,12 @@
 # the same inside, and DIR/{include,lib}.
 set(TROUPE_ARROW "" CACHE PATH "folder of Apache Arrow or of an unpacked pyarrow wheel; off: none")
 set(arrow_dir "${TROUPE_ARROW}")
-if(NOT arrow_dir AND DEFINED ENV{TROUPE_ARROW})
+if("${arrow_dir}" STREQUAL "" AND DEFINED ENV{TROUPE_ARROW})
   set(arrow_dir "$ENV{TROUPE_ARROW}")
+endif()
+if("${arrow_dir}" STREQUAL "off")
+  message(STATUS "Parquet: not built (TROUPE_ARROW=off)")
+  return()
 endif()
 if(NOT arrow_dir)
   set(arrow_dir "${CMAKE_SOURCE_DIR}/.deps/arrow")

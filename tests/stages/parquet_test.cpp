@@ -80,6 +80,7 @@ TEST_CASE("parquet_rows_that_cannot_be_used_are_named_by_number_with_the_columns
   CHECK_THAT(missing.error.message,
              contains_text("row 0 (from 0) has no text in field 'question'"));
   CHECK_THAT(missing.error.message, contains_text("ability, data_source, extra_info, prompt"));
+  CHECK_THAT(missing.error.message, contains_text("row 1 (from 0) the same"));
   const Opened one("parquet", file("types.parquet"), "answer_field = \"date\"\n");
   CHECK_THAT(one.error.message, contains_text("types.parquet: row 2 (from 0) has no text"));
   CHECK_THAT(Opened("parquet", file("empty.parquet"), kVerl).error.message,

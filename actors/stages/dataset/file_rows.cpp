@@ -195,7 +195,8 @@ struct Choice {
   double test_fraction;
   std::uint64_t split_seed;
   std::uint64_t used = 0;
-  bool array = false;  // a file begins as one JSON list
+  bool array = false;       // a file begins as one JSON list
+  std::string last_reason;  // why the last unusable row is
 };
 
 Choice choice_of(const runtime::StageContext& context) {
@@ -339,10 +340,11 @@ class Indexer {
   void leave_out(const Record& record, std::uint64_t number, const std::string& why) {
     ++report_.unusable;
     if (report_.reasons.size() >= kReasonsKept) return;
-    if (form_.counts_rows)
-      report_.reasons.push_back(place_of(record, number) + " (from 0) " + why);
-    else
-      report_.reasons.push_back(place_of(record, number) + ": " + why);
+    // A whole file without a column is told in short.
+    const std::string told = why == choice_.last_reason ? "the same" : why;
+    report_.reasons.push_back(place_of(record, number) + (form_.counts_rows ? " (from 0) " : ": ") +
+                              told);
+    choice_.last_reason = why;
     if (!form_.record.csv && number == 0 && record.text.starts_with("[")) choice_.array = true;
   }
   const runtime::StageContext& context_;
