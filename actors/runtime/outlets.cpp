@@ -18,7 +18,7 @@ std::uint32_t output_index(const graphs::Contract& contract, std::string_view na
 /// The tasks that no branch takes, when `edge` is the one that their tombstones take.
 std::optional<TaskFilter> stray_of(const graphs::Plan& plan, const graphs::EdgePlan& edge) {
   for (const graphs::RoutePlan& route : plan.routes) {
-    if (route.without_branch && route.edges.front() == edge.index)
+    if (route.without_branch && !route.edges.empty() && route.edges.front() == edge.index)
       return TaskFilter(route.without_branch);
   }
   return std::nullopt;

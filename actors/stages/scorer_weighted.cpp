@@ -51,8 +51,9 @@ const std::vector<bool>& WeightedScorer::judged(const std::string& task) {
   const std::vector<bool> come = reached(plan_, sources, task);
   std::vector<bool> out;
   for (const auto& [name, weight] : weights_) {
-    const std::uint32_t stage = plan_.stage(name).index;
-    out.push_back(come[stage] && reached(plan_, {stage}, task)[self_]);
+    const graphs::StagePlan* judge = plan_.find_stage(name);
+    out.push_back(judge != nullptr && come[judge->index] &&
+                  reached(plan_, {judge->index}, task)[self_]);
   }
   return judged_.emplace(task, std::move(out)).first->second;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // MemoryRecorder: keeps what the coordinator records, and holds it against the promises: every
 // admitted sample ends exactly once, and nothing that was not admitted ends.
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -39,6 +40,7 @@ class MemoryRecorder final : public runtime::Recorder {
   Result<void> ended(const runtime::EndedSample& sample, std::uint32_t step) override {
     TROUPE_ASSERT(open.erase(sample.sample) == 1, "a sample ended that was not in flight");
     ++ends[sample.end];
+    if (watch) watch(sample);
     recorded();
     if (sample.end == End::Trained) trained_by_step[step].push_back(sample.sample);
     return {};
@@ -78,6 +80,8 @@ class MemoryRecorder final : public runtime::Recorder {
     for (const auto& [end, count] : ends) total += count;
     return total;
   }
+
+  std::function<void(const runtime::EndedSample&)> watch;  // sees every end
 
   std::map<GroupId, Version> groups;
   std::vector<GroupId> order;

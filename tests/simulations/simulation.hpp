@@ -2,6 +2,7 @@
 // Simulation: one run of a graph with the production stages on the simulated host, with simulated
 // engines and a recorder in memory. One seed, one run; a failing seed is replayed by running the
 // test with TROUPE_SEED set.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct SimulationOptions {
   /// Of a resumed run: where its datasets go on.
   std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors;
   std::uint64_t events_max = 2'000'000;
+  /// Changes the plan before the graph is built, to what no file would say in one line.
+  std::function<void(graphs::Plan&)> adjust;
 };
 
 class Simulation {

@@ -28,6 +28,7 @@ Simulation::Simulation(const runtime::KindSet& kinds, const std::string& graph,
       workers_(engines_) {
   INFO(loaded_.rendered(false));
   REQUIRE(loaded_.ok());
+  if (options.adjust) options.adjust(*loaded_.plan);
   runtime::RunServices services;
   services.workers = &workers_;
   services.disk = &real_disk();

@@ -8,6 +8,47 @@ using namespace troupe::stages;
 
 namespace {
 
+/// A sample of a task, scored behind `generate -> (form & [math: (sums & [..]), else: talk])`.
+KeepingOutbox scored_on_its_way(const std::string& task, const std::vector<std::string>& judged,
+                                const std::string& weights,
+                                const std::vector<std::string>& asked = {"math", "code", "chat"}) {
+  runtime::KindSet kinds;
+  KindRegistry registry(kinds);
+  register_kinds(registry);
+  std::string text =
+      "format = 1\n[run]\nname = \"t\"\n[model.policy]\nload = \"x\"\n"
+      "[stage.generate]\nkind = \"generator\"\nmodel = \"policy\"\n"
+      "[stage.reward]\nkind = \"scorer.weighted\"\nweights = " +
+      weights + "\n[stage.log]\nkind = \"sink.jsonl\"\npath = \"/dev/null\"\n";
+  std::string flow;
+  for (const std::string& name : asked) {
+    flow += "\"ask_" + name + " -> generate\",";
+    text += "[stage.ask_" + name + "]\nkind = \"dataset.arithmetic\"\ntask = \"" + name + "\"\n";
+  }
+  for (const char* name : {"form", "sums", "steps", "talk"})
+    text += std::string("[stage.") + name + "]\nkind = \"verifier.format\"\n";
+  text += "[graph]\nflow = [" + flow +
+          "\"generate -> (form & [math: (sums & steps), else: talk]) -> reward -> log\"]\n";
+  const auto loaded = graphs::load_graph_text(text, "t.toml", {}, kinds.contracts());
+  INFO(loaded.rendered(false));
+  REQUIRE(loaded.ok());
+  runtime::StageContext context;
+  context.plan = &*loaded.plan;
+  context.stage = &loaded.plan->stage("reward");
+  WeightedScorer scorer(context);
+  Sample sample;
+  sample.prompt.task = task;
+  for (const std::string& name : judged) sample.verdicts.push_back({name, Outcome::Scored, 1.0});
+  KeepingOutbox out;
+  scorer.on_message(0, envelope_of(sample, Version{}), out);
+  return out;
+}
+
+double reward_of(const KeepingOutbox& out) {
+  REQUIRE(out.sent.size() == 1);
+  return decode_sample(out.sent[0].payload)->reward.value();
+}
+
 KeepingOutbox scored_with(std::vector<Verdict> verdicts, const std::string& more = "") {
   OneStage stage("scorer.weighted", "weights = { check = 2.0 }\n" + more);
   WeightedScorer scorer(stage.context());
@@ -51,4 +92,28 @@ TEST_CASE("an_optional_component_may_be_missing") {
   const KeepingOutbox out = scored_with({verdict(Outcome::Timeout, 1.0)}, "optional = [\"check\"]");
   REQUIRE(out.sent.size() == 1);
   CHECK(decode_sample(out.sent[0].payload)->reward == 0.0);
+}
+
+TEST_CASE("a_component_of_a_route_not_taken_is_absent_and_not_zero") {
+  const std::string all = "{ form = 1.0, sums = 2.0, steps = 4.0, talk = 8.0 }";
+  CHECK(reward_of(scored_on_its_way("math", {"form", "sums", "steps"}, all)) == 7.0);
+  CHECK(reward_of(scored_on_its_way("code", {"form", "talk"}, all)) == 9.0);
+  CHECK(reward_of(scored_on_its_way("chat", {"form", "talk"}, all)) == 9.0);
+}
+
+TEST_CASE("a_component_of_the_route_taken_that_gave_no_verdict_takes_the_reward_away") {
+  const std::string all = "{ form = 1.0, sums = 2.0, steps = 4.0, talk = 8.0 }";
+  const KeepingOutbox out = scored_on_its_way("math", {"form", "sums"}, all);
+  CHECK(out.sent.empty());
+  REQUIRE(out.ended.size() == 1);
+  CHECK(out.ended[0].end == End::Failed);
+  CHECK(out.ended[0].reason == "'steps': no verdict");
+}
+
+TEST_CASE("a_sample_of_a_task_that_nobody_foresaw_and_nothing_judges_has_no_reward") {
+  const KeepingOutbox out =
+      scored_on_its_way("chat", {"form", "talk"}, "{ sums = 1.0, steps = 1.0 }", {"math"});
+  REQUIRE(out.ended.size() == 1);
+  CHECK(out.ended[0].end == End::Unscorable);
+  CHECK(out.ended[0].reason == "nothing in its reward judges task 'chat'");
 }
