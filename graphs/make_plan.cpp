@@ -44,6 +44,7 @@ void make_run(const Draft& draft, Plan& plan) {
     plan.run.keep_samples_bytes = keep->second.value.as_bytes().bytes;
   if (const auto keep = draft.run.find("keep_samples_of"); keep != draft.run.end())
     plan.run.keep_samples_steps = static_cast<std::uint64_t>(keep->second.value.as_count().n);
+  plan.run.exact = draft.run.find("exact")->second.value.as_bool();
   plan.run.options = options_of(draft.run);
   if (name == draft.run.end()) {
     plan.run.options.emplace(

@@ -41,7 +41,8 @@ struct RunPlan {
   Duration stall_timeout = std::chrono::minutes(20);  // without a finished step: it has failed
   std::optional<std::uint64_t> keep_samples_bytes;    // of the sample log; left out: all
   std::optional<std::uint64_t> keep_samples_steps;    // the newest so many; left out: all
-  Options options;                                    // the same as written, with origins
+  bool exact = false;  // the same bytes of weights in every run (DESIGN 4.9)
+  Options options;     // the same as written, with origins
 };
 
 struct ModelPlan {

@@ -259,7 +259,10 @@ const std::vector<OptionSpec>& run_options() {
           .option("keep_samples_of", OptionType::Count,
                   "the sample log keeps the newest so many steps; left out: all")
           .unit(CountUnit::Steps)
-          .at_least(1));
+          .at_least(1)
+          .option("exact", OptionType::Bool, false,
+                  "same file, seed and machine type: the same bytes of weights, whatever the "
+                  "timing, also across resumes"));
   return kOptions;
 }
 

@@ -144,6 +144,9 @@ class TrainingEngine {
 struct ModelSpec {
   std::filesystem::path path;  // a .gguf file or a folder in Hugging Face layout
   std::string dtype = "bf16";  // "bf16" or "f32": arithmetic of activations and published weights
+  /// What is computed for a token never depends, to the bit, on what else is computed with it: so
+  /// generation and training agree exactly, and runs repeat. Slower.
+  bool exact = false;
 };
 
 struct TrainingConfig {

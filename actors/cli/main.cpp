@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
   GraphArguments graph;
   std::string name, format = "text", model, kind, examples;
   std::vector<std::string> sets;
-  bool quiet = false, now = false, json = false;
+  bool quiet = false, exact = false, now = false, json = false;
   SampleArguments wanted;
   int result = kDone;
 
@@ -110,7 +110,12 @@ int main(int argc, char** argv) {
 
   command = graph_command(app, "run", "run a graph to its end", graph);
   command->add_flag("--quiet", quiet, "no progress, only the summary");
-  command->callback([&] { result = run(graph, quiet); });
+  command->add_flag("--exact", exact,
+                    "the same bytes of weights in every run: short for --set run.exact=true");
+  command->callback([&] {
+    if (exact) graph.sets.push_back("run.exact=true");
+    result = run(graph, quiet);
+  });
 
   command = app.add_subcommand("resume", "go on with a run that stopped, failed or crashed");
   command->add_option("RUN", name, "a run directory, or a name under runs/")->required();

@@ -68,21 +68,22 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
                     kUsage);
 
   // From here on nobody else runs there: what a living run writes must not be touched before.
-  auto takeover = take_over(real_disk(), *path, hosts::RealClock().wall_seconds());
+  auto takeover = take_over(real_disk(), *path, graph, hosts::RealClock().wall_seconds());
   if (!takeover.ok()) return complain(takeover.error(), kRunFailed);
   const auto give_back = [&](const Error& error) {
     takeover->give_back(hosts::RealClock().wall_seconds());
     return complain(error);
   };
-  for (const std::string& damage : takeover->rejected) std::cerr << "warning: " << damage << "\n";
+  for (const std::string& damage : takeover->point.warnings)
+    std::cerr << "warning: " << damage << "\n";
   SessionOptions options;
   options.quiet = quiet;
   options.resume = takeover->point;
-  const std::uint32_t step = options.resume->step;
-  const bool complete = graph.run.steps > 0 && step >= graph.run.steps;
+  const std::uint32_t step = options.resume->step, last = options.resume->redo_until;
+  const bool complete = graph.run.steps > 0 && last >= graph.run.steps;
   // A run that died after its last step, as it was evaluated, still has something to do.
-  if (complete && (step > graph.run.steps || info->state == ledger::RunState::Finished)) {
-    (void)give_back(no_steps_left(run, step, graph.run.steps));
+  if (complete && (last > graph.run.steps || info->state == ledger::RunState::Finished)) {
+    (void)give_back(no_steps_left(run, last, graph.run.steps));
     return kUsage;
   }
   if (auto removed = takeover->go_on(); !removed.ok()) return give_back(removed.error());
@@ -96,6 +97,10 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
             << (options.resume->folder ? "the checkpoint of step " + std::to_string(step)
                                        : std::string("the beginning: there is no checkpoint yet"))
             << ".\n";
+  if (last > step)
+    std::cerr << fmt::format("Steps {} to {} were taken after it: they are trained again from the "
+                             "journal.\n",
+                             step + 1, last);
   if (graph.hash != info->graph_hash)
     std::cerr << "note: the graph differs from the one this run began with (--set)\n";
   return run_session(graph, std::move(takeover->directory), options);

@@ -1,5 +1,6 @@
 #include "actors/cli/run_recorder.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "actors/cli/context.hpp"
@@ -40,8 +41,11 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
   recorder->keeper_ = std::make_unique<SampleKeeper>(disk, directory.samples_folder(), rules);
   ledger::CheckpointOptions keep;
   keep.keep = static_cast<std::uint32_t>(plan.run.keep_checkpoints);
+  if (plan.run.exact && plan.gate)
+    keep.reach_back = static_cast<std::uint32_t>(plan.gate->max_staleness);
   TROUPE_ASSIGN(recorder->checkpoints_,
                 ledger::Checkpoints::open(disk, directory.checkpoints_folder(), keep));
+  TROUPE_ASSIGN(recorder->journal_, ledger::Journal::open(disk, directory.journal_folder()));
   ledger::LedgerOptions options;
   options.path = directory.ledger_file();
   options.clock = &clock;
@@ -53,11 +57,13 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
                                                    : self->samples_->flush();
   };
   std::optional<std::uint64_t> resume_step;
+  recorder->resume_ = resume;
   if (resume) {
-    resume_step = resume->step;
+    resume_step = resume->redo_until;
     const nlohmann::json* summary = resume->ledger.is_null() ? nullptr : &resume->ledger;
     TROUPE_ASSIGN(recorder->ledger_,
-                  ledger::Ledger::resume(std::move(options), resume->step, summary));
+                  ledger::Ledger::resume(std::move(options), resume->redo_until, summary,
+                                         resume->journaled));
     for (const ledger::ReopenedPrompt& prompt : recorder->ledger_->reopened())
       recorder->kept_[prompt.prompt] = prompt.kept;
   } else {
@@ -75,9 +81,13 @@ Result<void> RunRecorder::read_history(Disk& disk, const std::filesystem::path& 
   TROUPE_ASSIGN(auto lines, observe::read_metrics(disk, metrics_file));
   for (observe::MetricsLine& line : lines) {
     Measured measured{"", static_cast<std::uint32_t>(line.step), std::move(line.values)};
-    for (const graphs::StagePlan& stage : plan_->stages) {
-      if (stage.kind == "evaluator" && measured.metrics.contains(stage.name + "/questions"))
-        measured.stage = stage.name;
+    // Lines of other stages name theirs: "eval/accuracy", "generate/tokens".
+    if (!measured.metrics.contains("learner/loss")) {
+      for (const graphs::StagePlan& stage : plan_->stages) {
+        const auto first = measured.metrics.lower_bound(stage.name + "/");
+        if (first != measured.metrics.end() && first->first.starts_with(stage.name + "/"))
+          measured.stage = stage.name;
+      }
     }
     history_.push_back(std::move(measured));
   }
@@ -92,7 +102,40 @@ std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> RunRecorde
     to.last = from.last;
     to.resolved.insert(from.resolved.begin(), from.resolved.end());
   }
+  // These are with the learner already.
+  if (resume_) {
+    for (const PromptId& prompt : resume_->journaled)
+      if (!ledger_->is_resolved(prompt)) (*cursors)[prompt.dataset].resolved.insert(prompt);
+  }
   return cursors;
+}
+
+Result<void> RunRecorder::go_on_with(runtime::Coordinator::Options& options) const {
+  options.redo_until = resume_->redo_until;
+  options.first_admission = std::max(ledger_->next_admission(), resume_->numbers_used);
+  if (!plan_->run.exact) return {};
+  const auto lost = [](std::string what) {
+    return Error{ErrorCode::Corrupt,
+                 "this run cannot be continued exactly: " + std::move(what),
+                 "Continue it without that promise: troupe resume RUN --set run.exact=false"};
+  };
+  if (ledger_->repair_report().rebuilt_from_checkpoint)
+    return lost("ledger.sqlite was lost, and with it the order of admission");
+  // Of the groups that the gate has still to examine, these had left untrained.
+  options.exact.state = resume_->gate;
+  std::uint64_t first = 0;
+  if (!resume_->gate.empty()) {
+    TROUPE_ASSIGN(first, runtime::first_unexamined(resume_->gate));
+  }
+  const auto reopened = ledger_->reopened();
+  if (ledger_->next_admission() < first ||
+      (!reopened.empty() && reopened.front().number < first))
+    return lost("the ledger is behind the journal, as after a loss of power");
+  std::set<std::uint64_t>& dead = options.exact.dead;
+  for (std::uint64_t number = first; number < ledger_->next_admission(); ++number)
+    dead.insert(number);
+  for (const ledger::ReopenedPrompt& prompt : reopened) dead.erase(prompt.number);
+  return {};
 }
 
 Result<std::vector<std::uint16_t>> RunRecorder::admitted(const GroupId& group, std::uint64_t number,
@@ -160,6 +203,69 @@ Result<void> RunRecorder::refilled(const runtime::EndedSample& failed, const Sam
   return {};
 }
 
+Result<void> RunRecorder::journal(const runtime::BatchRecord& batch) {
+  ledger::JournaledBatch record{batch.step, {}, batch.gate};
+  for (const auto& group : batch.groups)
+    record.groups.push_back({group.id, group.number, group.version, group.message});
+  // First whatever led to this batch: a group that left before it must not come back after it.
+  TROUPE_TRY(ledger_->commit());
+  const bool power = plan_->run.options.at("durable").value.as_string() == "power";
+  return journal_->write(record, power ? ledger::Durability::Power : ledger::Durability::Process);
+}
+
+Result<runtime::BatchRecord> RunRecorder::journaled(std::uint32_t step) {
+  TROUPE_ASSIGN(const ledger::JournaledBatch record, journal_->read(step));
+  runtime::BatchRecord batch{record.step, {}, record.gate};
+  for (const auto& group : record.groups)
+    batch.groups.push_back({group.id, group.number, group.version, group.message});
+  return batch;
+}
+
+Result<void> RunRecorder::catch_up(const runtime::BatchRecord::Group& group,
+                                   const std::vector<runtime::EndedSample>& samples) {
+  // The journal may be ahead of the ledger by what was not committed when the process died.
+  if (!ledger_->is_admitted(group.id)) {
+    ledger::Admission admission;
+    admission.prompt = group.id;
+    admission.number = std::max(group.number, ledger_->next_admission());
+    admission.version = group.version;
+    admission.group_size = static_cast<std::uint16_t>(plan_->gate->group_size);
+    TROUPE_TRY(ledger_->admit(admission));
+  }
+  const char* const lost = "its end was not recorded before the process died";
+  for (SampleId open : ledger_->in_flight(group.id)) {
+    const auto trained =
+        std::find_if(samples.begin(), samples.end(), [&](const runtime::EndedSample& sample) {
+          return sample.sample.prompt == open.prompt && sample.sample.sibling == open.sibling;
+        });
+    if (trained == samples.end()) {
+      TROUPE_TRY(ledger_->end(open, End::Failed, lost));
+      continue;
+    }
+    while (open.attempt < trained->sample.attempt) {
+      TROUPE_ASSIGN(open, ledger_->refill(open, End::Failed, lost));
+    }
+  }
+  return {};
+}
+
+Result<void> RunRecorder::redone(Version version, const runtime::BatchRecord& batch,
+                                 const std::vector<runtime::EndedSample>& samples) {
+  std::vector<GroupId> unused;
+  for (const auto& group : batch.groups) {
+    if (ledger_->is_resolved(group.id)) continue;
+    TROUPE_TRY(catch_up(group, samples));
+    if (!ledger_->is_used(group.id, 0)) unused.push_back(group.id);
+  }
+  if (!unused.empty()) TROUPE_TRY(used(version, unused));
+  for (const runtime::EndedSample& sample : samples) {
+    const auto open = ledger_->in_flight(sample.sample.prompt);
+    if (std::find(open.begin(), open.end(), sample.sample) != open.end())
+      TROUPE_TRY(ended(sample, version.step));
+  }
+  return {};
+}
+
 Result<void> RunRecorder::used(Version version, const std::vector<GroupId>& groups) {
   const Timed timed(*this);
   return ledger_->use({version, 0, groups});
@@ -181,8 +287,13 @@ Result<void> RunRecorder::stepped(Version version, const runtime::Metrics& metri
   all["ledger/busy_s"] = std::chrono::duration<double>(std::exchange(busy_, {})).count();
   all["ledger/behind_max_s"] =
       std::chrono::duration<double>(ledger_->commit_stats().behind_max).count();
-  TROUPE_TRY(metrics_->write(version.step, all));
-  on_metrics_("", version.step, all);
+  const bool redone = std::any_of(history_.begin(), history_.end(), [&](const Measured& earlier) {
+    return earlier.stage.empty() && earlier.step == version.step;
+  });
+  if (!redone) {
+    TROUPE_TRY(metrics_->write(version.step, all));
+    on_metrics_("", version.step, all);
+  }
   look_after_samples();
   return ledger_->commit_if_due();
 }
@@ -213,6 +324,12 @@ Result<void> RunRecorder::commit_checkpoint(Version version) {
                          {"ledger", ledger_->summary()}};
   auto committed = checkpoints_->commit(version.step, meta);
   if (!committed.ok()) return committed.error();
+  // What is older than every checkpoint that a resume may begin from is not needed again.
+  TROUPE_ASSIGN(const auto kept, checkpoints_->steps());
+  std::uint32_t oldest = kept.front();
+  if (plan_->run.exact && plan_->gate && version.step - oldest < plan_->gate->max_staleness)
+    oldest = 0;
+  TROUPE_TRY(journal_->drop_before(oldest));
   log_->info("", "checkpoint of step " + std::to_string(version.step));
   return {};
 }

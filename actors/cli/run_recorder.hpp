@@ -8,12 +8,13 @@
 #include "actors/cli/resume_point.hpp"
 #include "actors/cli/sample_keeper.hpp"
 #include "actors/ledger/checkpoints.hpp"
+#include "actors/ledger/journal.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "actors/ledger/run_directory.hpp"
 #include "actors/ledger/sample_log.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/metrics.hpp"
-#include "actors/runtime/recorder.hpp"
+#include "actors/runtime/coordinator.hpp"
 #include "actors/runtime/stage.hpp"
 #include "graphs/plan.hpp"
 
@@ -36,6 +37,10 @@ class RunRecorder final : public runtime::Recorder {
   Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
                                               Version version, std::uint32_t size) override;
   Result<void> refilled(const runtime::EndedSample& failed, const SampleId& again) override;
+  Result<void> journal(const runtime::BatchRecord& batch) override;
+  Result<runtime::BatchRecord> journaled(std::uint32_t step) override;
+  Result<void> redone(Version version, const runtime::BatchRecord& batch,
+                      const std::vector<runtime::EndedSample>& samples) override;
   Result<void> used(Version version, const std::vector<GroupId>& groups) override;
   Result<void> ended(const runtime::EndedSample& sample, std::uint32_t step) override;
   Result<void> stepped(Version version, const runtime::Metrics& metrics) override;
@@ -53,6 +58,9 @@ class RunRecorder final : public runtime::Recorder {
   ledger::Ledger& ledger() { return *ledger_; }
   /// Where each dataset goes on.
   std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> cursors() const;
+  /// Of a resumed run: what the coordinator redoes, and where its gate goes on. Corrupt when an
+  /// exact run cannot be continued exactly.
+  Result<void> go_on_with(runtime::Coordinator::Options& options) const;
   /// What earlier lives measured and the checkpoint contains, in order: stage ("" for the learner),
   /// step, numbers. Empty for a new run.
   struct Measured {
@@ -68,6 +76,9 @@ class RunRecorder final : public runtime::Recorder {
   RunRecorder() = default;
   Result<void> read_history(Disk& disk, const std::filesystem::path& metrics_file);
   void look_after_samples();
+  /// Brings the ledger to where a journaled group stood when its step took it.
+  Result<void> catch_up(const runtime::BatchRecord::Group& group,
+                        const std::vector<runtime::EndedSample>& samples);
   Result<void> log_sample(const runtime::EndedSample& sample, std::uint32_t step);
 
   const Clock* clock_ = nullptr;
@@ -77,10 +88,12 @@ class RunRecorder final : public runtime::Recorder {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<ledger::SampleLog> samples_;
   std::optional<ledger::Checkpoints> checkpoints_;
+  std::optional<ledger::Journal> journal_;
   std::optional<observe::MetricsWriter> metrics_;
   std::optional<observe::EventLog> log_;
   OnMetrics on_metrics_;
   std::vector<Measured> history_;
+  std::optional<ResumePoint> resume_;
   std::map<PromptId, std::vector<std::uint16_t>> kept_;  // of reopened prompts
   // What the sample log says of the admission of a sample; while any of the prompt is in flight.
   struct Admitted {

@@ -244,7 +244,7 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   rules.stall_timeout = plan.run.stall_timeout;
   if (options.resume) {
     services.cursors = (*recorder)->cursors();
-    rules.first_admission = (*recorder)->ledger().next_admission();
+    if (auto ready = (*recorder)->go_on_with(rules); !ready.ok()) return fail_early(ready.error());
   }
   auto data = DataLog::open(
       disk, directory.path(), services.cursors,

@@ -173,8 +173,11 @@ fs::path checkpoint_folder(const fs::path& folder, std::uint32_t step) {
 
 Result<void> Checkpoints::retain() {
   TROUPE_ASSIGN(const auto all, steps());
+  std::optional<std::uint32_t> anchor;
+  for (const std::uint32_t step : all)
+    if (step + options_.reach_back <= all.back()) anchor = step;
   for (std::size_t i = 0; i + options_.keep < all.size(); ++i)
-    if (!options_.keep_steps.contains(all[i]))
+    if (!options_.keep_steps.contains(all[i]) && all[i] != anchor)
       TROUPE_TRY(disk_->remove_all(folder_ / folder_name(all[i])));
   return {};
 }
@@ -229,6 +232,11 @@ Result<LatestCheckpoint> Checkpoints::latest() const {
     latest.rejected.push_back(loaded.error().message);
   }
   return latest;
+}
+
+Result<void> Checkpoints::remove(std::uint32_t step) {
+  TROUPE_TRY(disk_->remove_all(folder_ / folder_name(step)));
+  return disk_->sync_directory(folder_);
 }
 
 Result<void> Checkpoints::remove_after(std::uint32_t step) {

@@ -21,6 +21,9 @@ namespace troupe::ledger {
 struct CheckpointOptions {
   std::uint32_t keep = 2;             // newest ones that stay; at least 1
   std::set<std::uint32_t> keep_steps; // stay whatever their age
+  // The newest one that is at least so many steps older than the newest stays too: from it, weights
+  // that are so many steps old can be made again.
+  std::uint32_t reach_back = 0;
 };
 
 struct Checkpoint {
@@ -60,6 +63,7 @@ class Checkpoints {
   Result<Checkpoint> load(std::uint32_t step) const;
   /// After a resume from `step`: later ones (damaged, or of a life that is not continued) go.
   Result<void> remove_after(std::uint32_t step);
+  Result<void> remove(std::uint32_t step);
 
  private:
   Checkpoints(Disk& disk, std::filesystem::path folder, CheckpointOptions options);

@@ -31,10 +31,12 @@ Result<std::unique_ptr<Ledger>> Ledger::create(LedgerOptions options) {
 
 Result<std::unique_ptr<Ledger>> Ledger::resume(LedgerOptions options,
                                                std::uint32_t checkpoint_step,
-                                               const nlohmann::json* summary) {
+                                               const nlohmann::json* summary,
+                                               std::span<const PromptId> journaled) {
   auto state = std::make_unique<State>(std::move(options));
   TROUPE_ASSERT(!state->options.path.empty(), "a ledger in memory cannot be resumed");
   TROUPE_TRY(state->open_store());
+  state->journaled.insert(journaled.begin(), journaled.end());
   TROUPE_TRY(state->load(checkpoint_step, summary));
   auto ledger = std::unique_ptr<Ledger>(new Ledger(std::move(state)));
   TROUPE_TRY(ledger->commit(Durability::Power));
@@ -179,6 +181,23 @@ std::vector<ReasonCount> Ledger::reasons() const {
 
 std::uint64_t Ledger::next_admission() const { return state_->totals.next_admission; }
 bool Ledger::is_resolved(const PromptId& prompt) const { return state_->seen.finished(prompt); }
+
+bool Ledger::is_admitted(const PromptId& prompt) const { return state_->seen.admitted(prompt); }
+
+std::vector<SampleId> Ledger::in_flight(const PromptId& prompt) const {
+  std::vector<SampleId> samples;
+  const auto found = state_->open.find(prompt);
+  if (found == state_->open.end() || found->second.awaited) return samples;
+  const auto& current = found->second.record.current;
+  for (std::uint16_t sibling = 0; sibling < current.size(); ++sibling)
+    if (!current[sibling].end) samples.push_back({prompt, sibling, current[sibling].attempt});
+  return samples;
+}
+
+bool Ledger::is_used(const PromptId& prompt, std::uint32_t pass) const {
+  const auto found = state_->open.find(prompt);
+  return found != state_->open.end() && found->second.used(pass);
+}
 
 std::vector<DatasetCursor> Ledger::cursors() const {
   std::vector<DatasetCursor> cursors;

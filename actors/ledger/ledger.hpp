@@ -108,12 +108,17 @@ class Ledger {
   /// prompt the samples that were trained by then or delivered stand, and all others start over
   /// with attempt 0, ended ones too: a group is compared whole, so it is made again whole.
   /// Idempotent.
+  /// `journaled`: prompts of steps that are in the journal after the checkpoint that the weights
+  /// come from; `checkpoint_step` is then the last of these steps. They are in the hands of the
+  /// learner, which trains them again: they are not reopened, and of what the life before had not
+  /// recorded the ends follow.
   /// `summary`: what summary() gave when the checkpoint was made. If the file is older than that,
   /// or gone, it is made again from the summary: single records are then lost, the equation and
   /// the cursors are not. Corrupt: the file is damaged beyond single rows, or does not add up.
   static Result<std::unique_ptr<Ledger>> resume(LedgerOptions options,
                                                 std::uint32_t checkpoint_step,
-                                                const nlohmann::json* summary = nullptr);
+                                                const nlohmann::json* summary = nullptr,
+                                                std::span<const PromptId> journaled = {});
   ~Ledger();
 
   /// Admits a prompt and its `group_size` samples (attempt 0). Reopened prompts must keep their
@@ -147,6 +152,11 @@ class Ledger {
   std::uint64_t next_admission() const;
   /// Admitted, and nothing of it is in flight or left over: a resume does not do it again.
   bool is_resolved(const PromptId& prompt) const;
+  bool is_admitted(const PromptId& prompt) const;
+  /// Samples of a prompt that can end now; none of a prompt that waits to be admitted again.
+  std::vector<SampleId> in_flight(const PromptId& prompt) const;
+  /// Whether a prompt in flight was used in that pass already.
+  bool is_used(const PromptId& prompt, std::uint32_t pass) const;
   std::vector<DatasetCursor> cursors() const;
   /// Reopened and not yet admitted again, in the order of their former numbers.
   std::vector<ReopenedPrompt> reopened() const;

@@ -161,7 +161,9 @@ Result<void> Ledger::State::load_rows(std::uint32_t checkpoint_step) {
 }
 
 void Ledger::State::take_record(PromptRecord record, std::uint32_t checkpoint_step) {
-  const Reopening reopening = reopen(record, checkpoint_step);
+  const bool redo = journaled.contains(record.id);
+  const Reopening reopening = redo ? Reopening{} : reopen(record, checkpoint_step);
+  const bool taken_back = redo && take_back_left_over(record);
   totals.admitted_prompts += 1;
   totals.admitted_samples += record.samples();
   seen.set_admitted(record.id);
@@ -172,18 +174,18 @@ void Ledger::State::take_record(PromptRecord record, std::uint32_t checkpoint_st
   };
   for (const SampleRecord& sample : record.current) count(sample);
   for (const auto& [sibling, sample] : record.earlier) count(sample);
-  if (!reopening.reopened) {
+  if (!reopening.reopened && record.in_flight() == 0) {
     ++ended.prompts.of(*record.end());
     seen.set_finished(record.id, true);
     return;
   }
-  repair.reopened_prompts += 1;
+  repair.reopened_prompts += reopening.reopened ? 1 : 0;
   repair.undone_samples += reopening.undone;
   Entry& entry = open[record.id];
   entry.in_flight = record.in_flight();
-  entry.awaited = true;
+  entry.awaited = reopening.reopened;
   entry.record = std::move(record);
-  mark_dirty(entry);
+  if (reopening.reopened || taken_back) mark_dirty(entry);
 }
 
 Result<void> Ledger::State::apply_base(const std::string& text) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct Ledger::State {
   Accounts left_over;   // the part of `ended` that a resume undoes: prompts with a left-over sample
   std::unordered_map<PromptId, Entry> open;
   SeenPrompts seen;
+  std::unordered_set<PromptId> journaled;  // at a resume: trained again from the journal
   std::map<std::uint32_t, Dataset> datasets;
   Reasons reasons;
   RepairReport repair;

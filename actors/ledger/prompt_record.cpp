@@ -78,6 +78,16 @@ Reopening reopen(PromptRecord& record, std::uint32_t checkpoint_step) {
   return result;
 }
 
+bool take_back_left_over(PromptRecord& record) {
+  bool any = false;
+  for (SampleRecord& sample : record.current) {
+    if (sample.end != End::LeftOver) continue;
+    sample = SampleRecord{sample.attempt};
+    any = true;
+  }
+  return any;
+}
+
 std::string encode_samples(const PromptRecord& record) {
   std::string out;
   out.reserve(record.samples() * kSampleBytes);

@@ -49,6 +49,10 @@ struct Reopening {
 /// kept, all others start over with attempt 0, because the group is made again from other weights.
 Reopening reopen(PromptRecord& record, std::uint32_t checkpoint_step);
 
+/// Samples that were left over, because the life before ended, are in flight again, at the same
+/// attempt. Whether there were any.
+bool take_back_left_over(PromptRecord& record);
+
 /// The samples as bytes (13 for each).
 std::string encode_samples(const PromptRecord& record);
 /// False when the bytes cannot be what encode_samples made.

@@ -7,6 +7,7 @@
 //   graph.toml plan.json     the file as given, and the checked plan
 //   run.json                 RunInfo, replaced atomically
 //   ledger.sqlite            ledger.hpp            samples/        sample_log.hpp
+//   journal/                 journal.hpp
 //   checkpoints/             checkpoints.hpp       stages.json     StageCounts, now and then
 //   metrics.jsonl events/ log.jsonl                actors/observe
 //   data.json                which data it reads, and rows left out (actors/cli)
@@ -100,6 +101,7 @@ class RunDirectory {
   std::filesystem::path ledger_file() const { return path_ / "ledger.sqlite"; }
   std::filesystem::path samples_folder() const { return path_ / "samples"; }
   std::filesystem::path checkpoints_folder() const { return path_ / "checkpoints"; }
+  std::filesystem::path journal_folder() const { return path_ / "journal"; }
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path events_folder() const { return path_ / "events"; }
   std::filesystem::path log_file() const { return path_ / "log.jsonl"; }

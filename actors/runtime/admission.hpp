@@ -1,71 +1,70 @@
 #pragma once
 // Admission: the gate's rule, and which groups a step consumes. Staleness is bounded by letting
-// groups in, never by throwing them away:
-//
-//   * a group admitted while the published weights are version v must be consumed by the step that
-//     starts from version v + max_staleness at the latest (its deadline);
-//   * so at most (v + max_staleness + 1) * prompts_per_step groups may have been let in that are
-//     consumed or may still be: the steps 0 .. v + max_staleness have room for exactly those;
-//   * a step takes, of the groups that are ready, those with the nearest deadlines, and waits when
-//     those left over would not fit into the steps until their deadlines.
-//
-// A group that is filtered or fails frees its place. Without a learner only `groups_in_flight_max`
-// limits admission. Plain and deterministic; owned by the coordinator; not thread-safe.
-#include <map>
+// groups in, never by throwing them away. Two rules: the flexible one lets groups in as room comes
+// free and takes whichever are ready (flexible_admission.cpp); the exact one depends on nothing but
+// the order of admission and what became of the groups (exact_admission.hpp). Plain and
+// deterministic; owned by the coordinator; not thread-safe.
+#include <cstdint>
+#include <memory>
 #include <optional>
-#include <unordered_map>
+#include <string>
 #include <vector>
 
 #include "schemas/base/ids.hpp"
+#include "schemas/base/result.hpp"
 
 namespace troupe::runtime {
 
+struct AdmissionRules {
+  std::uint64_t prompts_per_step = 0;  // 0: nothing learns
+  std::uint64_t max_staleness = 0;     // steps
+  std::uint64_t steps_max = 0;         // of the run; 0: no limit
+  std::uint64_t groups_in_flight_max = 1;
+  std::uint32_t first_step = 0;       // of a resumed run
+  std::uint64_t first_admission = 0;  // number of the first group that is let in
+};
+
 class Admission {
  public:
-  struct Rules {
-    std::uint64_t prompts_per_step = 0;  // 0: nothing learns
-    std::uint64_t max_staleness = 0;     // steps
-    std::uint64_t steps_max = 0;         // of the run; 0: no limit
-    std::uint64_t groups_in_flight_max = 1;
-    std::uint32_t first_step = 0;  // of a resumed run
+  struct Ticket {
+    std::uint64_t number = 0;  // in the order of admission
+    std::uint32_t version = 0;  // step of the weights that the group is made with, or older ones
   };
-  explicit Admission(const Rules& rules)
-      : rules_(rules), published_(rules.first_step), taken_steps_(rules.first_step) {}
 
+  virtual ~Admission() = default;
   /// Whether one more group may enter now.
-  bool open() const;
-  /// Enters a group; only when open(). Returns its version: the published one.
-  std::uint32_t admit(const GroupId& group);
+  virtual bool open() const = 0;
+  /// Enters a group; only when open().
+  virtual Ticket admit(const GroupId& group) = 0;
   /// The group is finished and waits at the learner.
-  void ready(const GroupId& group);
+  virtual void ready(const GroupId& group) = 0;
   /// The group left without being trained.
-  void left(const GroupId& group);
-  /// Groups for the next step, nearest deadline first, if they can be taken now. They count as
+  virtual void left(const GroupId& group) = 0;
+  /// Groups for the next step, in the order of admission, if they can be taken now. They count as
   /// consumed; one step at a time: the next is given after step_done().
-  std::optional<std::vector<GroupId>> take_batch();
+  virtual std::optional<std::vector<GroupId>> take_batch() = 0;
   /// The learner finished the step; its weights, version `step`, are published.
-  void step_done(std::uint32_t step);
-
-  std::uint32_t published() const { return published_; }
-  std::size_t unfinished() const { return live_.size(); }
+  virtual void step_done(std::uint32_t step) = 0;
+  /// Groups admitted that are neither consumed nor gone.
+  virtual std::size_t unfinished() const = 0;
   /// Of these, at the learner.
-  std::size_t waiting_for_a_step() const { return ready_count_; }
-  std::uint64_t admitted() const { return next_number_; }
-
- private:
-  struct Live {
-    std::uint64_t number = 0;
-    std::uint32_t version = 0;
-    bool ready = false;
-  };
-  Rules rules_;
-  std::uint64_t next_number_ = 0;
-  std::uint32_t published_;
-  std::uint64_t taken_steps_;  // steps whose groups were taken
-  bool training_ = false;
-  std::unordered_map<GroupId, Live> live_;      // admitted, not consumed, not left
-  std::map<std::uint64_t, GroupId> by_number_;  // the same by admission; versions ascend with it
-  std::size_t ready_count_ = 0;
+  virtual std::size_t waiting_for_a_step() const = 0;
+  /// What a resume needs to let in the same groups with the same versions again; empty when the
+  /// rule does not care. Asked for between take_batch and step_done.
+  virtual std::string state() const { return {}; }
 };
+
+/// Staleness as a bound:
+///
+///   * a group admitted while the published weights are version v must be consumed by the step that
+///     starts from version v + max_staleness at the latest (its deadline);
+///   * so at most (v + max_staleness + 1) * prompts_per_step groups may have been let in that are
+///     consumed or may still be: the steps 0 .. v + max_staleness have room for exactly those;
+///   * a step takes, of the groups that are ready, those with the nearest deadlines, and waits when
+///     those left over would not fit into the steps until their deadlines.
+///
+/// A group that is filtered or fails frees its place. Without a learner only `groups_in_flight_max`
+/// limits admission.
+std::unique_ptr<Admission> flexible_admission(const AdmissionRules& rules);
 
 }  // namespace troupe::runtime

@@ -10,9 +10,10 @@ namespace {
 // which waits for the disk now and then, and for whatever else this thread does when it is due.
 constexpr auto kCommitEvery = std::chrono::milliseconds(25);
 
-Admission::Rules rules_of(const graphs::Plan& plan, std::uint32_t first_step) {
-  Admission::Rules rules;
-  rules.first_step = first_step;
+AdmissionRules rules_of(const graphs::Plan& plan, const Coordinator::Options& options) {
+  AdmissionRules rules;
+  rules.first_step = std::max(options.start.step, options.redo_until);
+  rules.first_admission = options.first_admission;
   if (!plan.gate) return rules;
   rules.prompts_per_step = plan.gate->learner ? plan.gate->prompts_per_step : 0;
   rules.max_staleness = plan.gate->max_staleness;
@@ -26,14 +27,28 @@ Admission::Rules rules_of(const graphs::Plan& plan, std::uint32_t first_step) {
 
 }  // namespace
 
+Result<std::unique_ptr<Coordinator>> Coordinator::make(const graphs::Plan& plan,
+                                                       const Options& options, Recorder& recorder,
+                                                       Host& host, OnOutcome on_outcome) {
+  const AdmissionRules rules = rules_of(plan, options);
+  std::unique_ptr<Admission> admission;
+  if (plan.run.exact && rules.prompts_per_step > 0) {
+    TROUPE_ASSIGN(admission, ExactAdmission::make(rules, options.exact));
+  } else {
+    admission = flexible_admission(rules);
+  }
+  return std::unique_ptr<Coordinator>(new Coordinator(
+      plan, options, recorder, host, std::move(on_outcome), std::move(admission)));
+}
+
 Coordinator::Coordinator(const graphs::Plan& plan, const Options& options, Recorder& recorder,
-                         Host& host, OnOutcome on_outcome)
+                         Host& host, OnOutcome on_outcome, std::unique_ptr<Admission> admission)
     : plan_(plan),
       options_(options),
       recorder_(recorder),
       host_(host),
       on_outcome_(std::move(on_outcome)),
-      admission_(rules_of(plan, options.start.step)),
+      admission_(std::move(admission)),
       step_(options.start.step),
       finished_(plan.stages.size(), false),
       restarts_(plan.stages.size(), RestartPolicy(options.restarts)) {
@@ -50,8 +65,7 @@ Coordinator::Coordinator(const graphs::Plan& plan, const Options& options, Recor
 void Coordinator::begin() {
   progress_at_ = host_.clock().now();
   for (const Address stage : running_) post(stage, Start{});
-  // Resumed after its last step: what is left is what ends a run, such as an evaluation.
-  if (plan_.gate && plan_.gate->learner && plan_.run.steps > 0 && step_ >= plan_.run.steps) drain();
+  redo_next();
   host_.post_after(options_.stall_timeout / 4, kCoordinator, Tick{});
 }
 
@@ -72,12 +86,36 @@ void Coordinator::on(AskAdmission&& event) {
   admit_waiting();
 }
 
+void Coordinator::redo_next() {
+  redoing_.reset();
+  if (step_ < options_.redo_until && !draining_) {
+    auto batch = recorder_.journaled(step_ + 1);
+    if (!batch.ok()) return fail(batch.error().message, batch.error().help);
+    redoing_ = std::move(*batch);
+    std::vector<Payload> groups;
+    for (const BatchRecord::Group& group : redoing_->groups) groups.push_back(group.message);
+    return post(*plan_.gate->learner,
+                RedoBatch{step_ + 1, std::move(groups), step_ + 1 < options_.redo_until});
+  }
+  // Resumed after its last step: what is left is what ends a run, such as an evaluation.
+  if (plan_.gate && plan_.gate->learner && plan_.run.steps > 0 && step_ >= plan_.run.steps) drain();
+  take_batches();  // groups that are known to be dead make room
+}
+
+void Coordinator::redone(StepTaken&& event) {
+  step_ = event.version.step;
+  progress_at_ = host_.clock().now();
+  check(recorder_.redone(event.version, *redoing_, event.samples));
+  check(recorder_.stepped(event.version, event.metrics));
+  if (!over_) redo_next();
+}
+
 void Coordinator::admit_waiting() {
-  while (!over_ && !draining_ && !asks_.empty() && admission_.open()) {
+  while (!over_ && !draining_ && !redoing_ && !asks_.empty() && admission_->open()) {
     const AskAdmission ask = asks_.front();
     asks_.pop_front();
-    const std::uint64_t number = options_.first_admission + admission_.admitted();
-    const Version version{options_.start.incarnation, admission_.admit(ask.group)};
+    const auto [number, step] = admission_->admit(ask.group);
+    const Version version{options_.start.incarnation, step};
     GroupState& group = groups_[ask.group];
     group.number = number;
     group.version = version;
@@ -138,16 +176,18 @@ void Coordinator::on(Assembled&& event) {
 }
 
 void Coordinator::on(GroupReady&& event) {
-  admission_.ready(event.group);
+  admission_->ready(event.group);
   take_batches();
 }
 
 void Coordinator::take_batches() {
   if (over_) return;
-  if (auto groups = admission_.take_batch()) {
+  if (auto groups = admission_->take_batch()) {
     standing_.step_under_way = step_ + 1;
+    taken_ = *groups;
     post(*plan_.gate->learner, TakeBatch{step_ + 1, std::move(*groups)});
   }
+  admit_waiting();  // groups that were found dead on the way made room
 }
 
 void Coordinator::end_sample(const EndedSample& sample, std::uint32_t step) {
@@ -165,8 +205,7 @@ void Coordinator::resolve(const GroupId& id) {
   if (assembles_ && !it->second.assembled) return;  // a refill may still be asked for
   if (!assembles_) post(plan_.gate->stage, ReleasePrompt{id});
   groups_.erase(it);
-  admission_.left(id);
-  admit_waiting();
+  admission_->left(id);
   take_batches();
 }
 
@@ -193,7 +232,20 @@ void Coordinator::on(Ended&& event) {
   }
 }
 
+void Coordinator::on(BatchTaken&& event) {
+  BatchRecord batch;
+  batch.step = event.step;
+  batch.gate = admission_->state();
+  for (std::size_t i = 0; i < event.groups.size(); ++i) {
+    const GroupId& id = taken_[i];
+    const GroupState& group = groups_.at(id);
+    batch.groups.push_back({id, group.number, group.version, std::move(event.groups[i])});
+  }
+  check(recorder_.journal(batch));
+}
+
 void Coordinator::on(StepTaken&& event) {
+  if (redoing_) return redone(std::move(event));
   step_ = event.version.step;
   progress_at_ = host_.clock().now();
   standing_.step_under_way.reset();
@@ -207,10 +259,9 @@ void Coordinator::on(StepTaken&& event) {
   for (const EndedSample& sample : event.samples) end_sample(sample, step_);
   check(recorder_.stepped(event.version, event.metrics));
   if (over_) return;
-  admission_.step_done(step_);
+  admission_->step_done(step_);
   for (const GroupId& group : groups) resolve(group);
   if (plan_.run.steps > 0 && step_ >= plan_.run.steps) drain();
-  admit_waiting();
   take_batches();
 }
 
@@ -311,8 +362,8 @@ void Coordinator::on(DescriptionsDue&&) {
   // Samples that ended before it stood still are not why it does.
   if (now - fruitless_at_ > options_.stall_timeout / 2) standing_.fruitless.clear();
   standing_.prompts_at_gate = asks_.size();
-  standing_.unfinished_groups = admission_.unfinished();
-  standing_.groups_ready = admission_.waiting_for_a_step();
+  standing_.unfinished_groups = admission_->unfinished();
+  standing_.groups_ready = admission_->waiting_for_a_step();
   fail(explain_standstill(plan_, standing_),
        "What was committed is safe: mend that stage, then `troupe resume`. If it only is slow, "
        "give it more time with --set run.stall_timeout=1h");

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "actors/runtime/admission.hpp"
+#include "actors/runtime/exact_admission.hpp"
 #include "actors/runtime/recorder.hpp"
 #include "actors/runtime/restart_policy.hpp"
 #include "actors/runtime/standstill.hpp"
@@ -30,8 +30,12 @@ struct RunOutcome {
 class Coordinator final : public Actor {
  public:
   struct Options {
-    Version start;                      // where a resumed run goes on
+    Version start;  // the checkpoint that a resumed run goes on from
+    // Steps up to this one were journaled by the life before: they are trained again, from the
+    // journal, before anything is admitted.
+    std::uint32_t redo_until = 0;
     std::uint64_t first_admission = 0;  // number of the first group that a resumed run admits
+    ExactResume exact;                  // with run.exact
     // A run that finishes no step (without a learner: ends no sample) for so long has failed.
     Duration stall_timeout = std::chrono::minutes(20);
     Duration describe_timeout = std::chrono::seconds(2);
@@ -39,8 +43,10 @@ class Coordinator final : public Actor {
   };
   using OnOutcome = std::function<void(RunOutcome)>;
 
-  Coordinator(const graphs::Plan& plan, const Options& options, Recorder& recorder, Host& host,
-              OnOutcome on_outcome);
+  /// Corrupt when the gate of an exact run cannot go on where it was.
+  static Result<std::unique_ptr<Coordinator>> make(const graphs::Plan& plan, const Options& options,
+                                                   Recorder& recorder, Host& host,
+                                                   OnOutcome on_outcome);
 
   /// Starts every stage of the flow. Called once, by the host.
   void begin();
@@ -49,6 +55,9 @@ class Coordinator final : public Actor {
   std::uint64_t heartbeat() const { return heartbeat_.load(std::memory_order_relaxed); }
 
  private:
+  Coordinator(const graphs::Plan& plan, const Options& options, Recorder& recorder, Host& host,
+              OnOutcome on_outcome, std::unique_ptr<Admission> admission);
+
   struct GroupState {
     std::uint64_t number = 0;
     Version version;
@@ -62,6 +71,7 @@ class Coordinator final : public Actor {
   void on(Assembled&& event);
   void on(GroupReady&& event);
   void on(Ended&& event);
+  void on(BatchTaken&& event);
   void on(StepTaken&& event);
   void on(Measured&& event);
   void on(WantCheckpoint&& event);
@@ -87,6 +97,9 @@ class Coordinator final : public Actor {
 
   void admit_waiting();
   void take_batches();
+  /// Has the learner train the next journaled step again; the run proper begins after the last.
+  void redo_next();
+  void redone(StepTaken&& event);
   void drain();
   void end_sample(const EndedSample& sample, std::uint32_t step);
   void resolve(const GroupId& group);
@@ -102,7 +115,9 @@ class Coordinator final : public Actor {
   Recorder& recorder_;
   Host& host_;
   OnOutcome on_outcome_;
-  Admission admission_;
+  std::unique_ptr<Admission> admission_;
+  std::vector<GroupId> taken_;          // the batch of the step under way
+  std::optional<BatchRecord> redoing_;  // the step that is being trained again
   bool assembles_ = false;  // groups are put together somewhere on the accounted way
   std::uint32_t step_;
   std::uint32_t max_refill_ = 0;  // per group; the option of the stage behind the gate

@@ -104,6 +104,11 @@ struct TakeBatch {  // consume these groups in this step
   std::uint32_t step;
   std::vector<GroupId> groups;
 };
+struct RedoBatch {  // a step that was taken before the run died: train the same groups again
+  std::uint32_t step;
+  std::vector<Payload> groups;  // encoded Group messages
+  bool more;                    // another one follows
+};
 struct SaveInto {
   std::uint32_t step;
   std::filesystem::path folder;
@@ -138,6 +143,11 @@ struct EndedSample {
 struct Ended {
   Address stage;
   std::vector<EndedSample> samples;
+};
+struct BatchTaken {  // what a step is about to train, for the journal
+  Address stage;
+  std::uint32_t step;
+  std::vector<Payload> groups;  // encoded Group messages, in the order of TakeBatch
 };
 struct StepTaken {
   Address stage;
@@ -198,10 +208,11 @@ struct DescriptionsDue {};
 
 using Event =
     std::variant<Deliver, Grant, NoMore, Ask, Withdraw, NoMoreCalls, Answered, CallDue, WorkDone,
-                 TimerFired, Start, Admitted, Refill, CloseSlot, ReleasePrompt, TakeBatch, SaveInto,
-                 Drain, Restart, Describe, AskAdmission, SlotMissing, Assembled, GroupReady, Ended,
-                 StepTaken, Measured, WantCheckpoint, Saved, StageFailed, Finished, Description,
-                 StopRun, Tick, CommitDue, RestartDue, DescriptionsDue>;
+                 TimerFired, Start, Admitted, Refill, CloseSlot, ReleasePrompt, TakeBatch,
+                 RedoBatch, SaveInto, Drain, Restart, Describe, AskAdmission, SlotMissing,
+                 Assembled, GroupReady, Ended, BatchTaken, StepTaken, Measured, WantCheckpoint,
+                 Saved, StageFailed, Finished, Description, StopRun, Tick, CommitDue, RestartDue,
+                 DescriptionsDue>;
 
 /// Whoever has an address. A host calls `handle` for the events that have come, in order, one call
 /// at a time, never concurrently. Handling several at once is worth it: what they cause is done and

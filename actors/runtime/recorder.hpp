@@ -10,6 +10,20 @@
 
 namespace troupe::runtime {
 
+/// The batch of one step, as the journal keeps it: with it, the checkpoint before it and the same
+/// program the step can be redone.
+struct BatchRecord {
+  struct Group {
+    GroupId id;
+    std::uint64_t number = 0;  // of admission
+    Version version;           // at admission
+    Payload message;           // encoded Group
+  };
+  std::uint32_t step = 0;
+  std::vector<Group> groups;
+  std::string gate;  // Admission::state()
+};
+
 enum class Severity { Info, Warning, Error };
 
 class Recorder {
@@ -21,6 +35,19 @@ class Recorder {
                                                       std::uint32_t group_size) = 0;
   /// `failed` ended, and `again`, the next attempt at the same sibling, was admitted in its place.
   virtual Result<void> refilled(const EndedSample& failed, const SampleId& again) = 0;
+  // The journal. What cannot be resumed needs none.
+  /// A step is about to train this batch. On disk before the step can be recorded as taken.
+  virtual Result<void> journal(const BatchRecord& /*batch*/) { return {}; }
+  /// The batch of that step, from a life of the run before this one.
+  virtual Result<BatchRecord> journaled(std::uint32_t /*step*/) {
+    return Error{ErrorCode::NotFound, "there is no journal", ""};
+  }
+  /// A journaled step was trained again after a resume: records whatever of it the life before had
+  /// not recorded yet.
+  virtual Result<void> redone(Version /*version*/, const BatchRecord& /*batch*/,
+                              const std::vector<EndedSample>& /*samples*/) {
+    return {};
+  }
   /// A step consumed these groups; `version` names the weights that it made. The ends of their
   /// samples follow.
   virtual Result<void> used(Version version, const std::vector<GroupId>& groups) = 0;

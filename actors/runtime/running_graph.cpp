@@ -23,8 +23,8 @@ Result<std::unique_ptr<RunningGraph>> RunningGraph::build(
     graph->runners_.emplace_back(
         stage.index, std::make_unique<StageRunner>(context, factory, std::move(*made), host));
   }
-  graph->coordinator_ =
-      std::make_unique<Coordinator>(plan, options, *services.recorder, host, std::move(on_outcome));
+  TROUPE_ASSIGN(graph->coordinator_, Coordinator::make(plan, options, *services.recorder, host,
+                                                       std::move(on_outcome)));
   return graph;
 }
 

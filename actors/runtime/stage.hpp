@@ -86,6 +86,9 @@ class Outbox {
   // Learners only.
   /// A whole group waits here to be consumed.
   virtual void group_ready(const GroupId& group) = 0;
+  /// What on_batch is about to train, as encoded groups: a resumed run trains them again from its
+  /// checkpoint (on_redo). To be said before step_taken of that step.
+  virtual void batch_taken(std::uint32_t step, std::vector<Payload> groups) = 0;
   /// The step that a batch was taken for is done; its weights were published under `version`.
   virtual void step_taken(Version version, std::vector<EndedSample> samples, Metrics metrics) = 0;
   /// Asks for a folder to save into (on_save).
@@ -126,6 +129,10 @@ class Stage {
   virtual void on_refill(const Envelope& /*prompt*/, const SampleId&, Outbox&) {}
   /// Learners: consume these groups, which all were ready.
   virtual void on_batch(std::uint32_t /*step*/, const std::vector<GroupId>&, Outbox&) {}
+  /// Learners: a step that was taken before the run died; train the same groups again. `more`:
+  /// another one follows, so that nothing of this one needs to be saved.
+  virtual void on_redo(std::uint32_t /*step*/, std::vector<Payload> /*groups*/, bool /*more*/,
+                       Outbox&) {}
   virtual void on_save(std::uint32_t /*step*/, const std::filesystem::path& /*folder*/, Outbox&) {}
   /// The events that had come have been handled: work that was collected meanwhile can be started
   /// together.

@@ -81,6 +81,9 @@ class StageRunner::Out final : public Outbox {
   void group_ready(const GroupId& group) override {
     runner_.tell(GroupReady{runner_.self_, group});
   }
+  void batch_taken(std::uint32_t step, std::vector<Payload> groups) override {
+    runner_.tell(BatchTaken{runner_.self_, step, std::move(groups)});
+  }
   void step_taken(Version version, std::vector<EndedSample> samples, Metrics metrics) override {
     for (const EndedSample& sample : samples) runner_.settle(Key{{sample.sample.prompt}, true});
     runner_.tell(StepTaken{runner_.self_, version, std::move(samples), std::move(metrics)});
@@ -256,6 +259,12 @@ void StageRunner::on(ReleasePrompt&& event) { prompts_.erase(event.group); }
 
 void StageRunner::on(TakeBatch&& event) {
   call([&](Outbox& out) { stage_->on_batch(event.step, event.groups, out); });
+}
+
+void StageRunner::on(RedoBatch&& event) {
+  call([&](Outbox& out) {
+    stage_->on_redo(event.step, std::move(event.groups), event.more, out);
+  });
 }
 
 void StageRunner::on(SaveInto&& event) {

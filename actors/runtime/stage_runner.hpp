@@ -68,6 +68,7 @@ class StageRunner final : public Actor {
   void on(CloseSlot&& event);
   void on(ReleasePrompt&& event);
   void on(TakeBatch&& event);
+  void on(RedoBatch&& event);
   void on(SaveInto&& event);
   void on(Drain&&);
   void on(Restart&&);

@@ -9,6 +9,7 @@ Result<std::unique_ptr<runtime::Stage>> Generator::make(const runtime::StageCont
   stage->model_name_ = context.option("model").as_string();
   stage->name_ = context.stage->name;
   stage->seed_ = context.seed();
+  stage->exact_ = context.plan->run.exact;
   stage->group_size_ = static_cast<std::uint32_t>(context.option("group_size").as_int());
   stage->sampling_.temperature = context.option("temperature").as_real();
   stage->sampling_.top_p = context.option("top_p").as_real();
@@ -51,6 +52,7 @@ void Generator::report(std::uint32_t step, Outbox& out) {
 
 void Generator::on_latest(runtime::InPort, Envelope envelope, Outbox& out) {
   report(envelope.version.step, out);
+  if (exact_) return;  // taken from the shelf when a group of that version comes
   auto announcement = decode_weights(envelope.payload);
   if (!announcement.ok()) throw std::runtime_error(announcement.error().message);
   auto weights = engines_.weights(announcement->model, announcement->version);
@@ -67,7 +69,7 @@ void Generator::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
   std::vector<SampleId> samples;
   for (std::uint32_t i = 0; i < group_size_; ++i)
     samples.push_back({prompt->id, static_cast<std::uint16_t>(i), 0});
-  submit(std::move(envelope), std::move(*prompt), std::move(samples), false, out);
+  begin({std::move(envelope), std::move(*prompt), std::move(samples), false}, out);
 }
 
 void Generator::on_refill(const Envelope& input, const SampleId& sample, Outbox& out) {
@@ -76,7 +78,31 @@ void Generator::on_refill(const Envelope& input, const SampleId& sample, Outbox&
   Envelope envelope = input;
   envelope.type = MessageType::Sample;
   envelope.sample = sample;
-  submit(std::move(envelope), std::move(*prompt), {sample}, true, out);
+  begin({std::move(envelope), std::move(*prompt), {sample}, true}, out);
+}
+
+void Generator::begin(Held work, Outbox& out) {
+  held_.push_back(std::move(work));
+  begin_held(out);
+}
+
+void Generator::begin_held(Outbox& out) {
+  while (!held_.empty()) {
+    const Version version = held_.front().input.version;
+    if (exact_ && has_weights_edge_ && step_in_use_ != version.step) {
+      if (!jobs_.empty()) return;
+      auto weights = engines_.weights(model_name_, version);
+      if (!weights || weights->version().step != version.step)
+        throw std::runtime_error("weights version " + to_string(version) +
+                                 " are needed for a group and are not held");
+      engine_->set_weights(std::move(weights));
+      step_in_use_ = version.step;
+    }
+    Held work = std::move(held_.front());
+    held_.pop_front();
+    submit(std::move(work.input), std::move(work.prompt), std::move(work.samples), work.refill,
+           out);
+  }
 }
 
 void Generator::submit(Envelope input, Prompt prompt, std::vector<SampleId> samples, bool refill,
@@ -130,6 +156,7 @@ void Generator::on_done(runtime::Ticket ticket, runtime::EngineResult result, Ou
   if (job.left > 0) return;
   if (!job.refill) out.settle(job.input);
   jobs_.erase(it);
+  begin_held(out);
 }
 
 void Generator::emit(Job& job, model::GeneratedSample made, Outbox& out) {

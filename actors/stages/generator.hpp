@@ -2,7 +2,10 @@
 // Generator: turns an admitted prompt into `group_size` samples on a generation engine. Samples
 // leave as they end; the prompt is settled with its last one. Weights announced on `weights` are
 // used from the next token on. The seed of a sample derives from its identity, so the same sample
-// is made again after a restart. Beside that it serves callers that ask for a text.
+// is made again after a restart. With run.exact a group is generated wholly with the weights that
+// the gate gave it: others wait until no sample of other weights runs. Beside that it serves
+// callers that ask for a text.
+#include <deque>
 #include <memory>
 #include <unordered_map>
 
@@ -19,7 +22,9 @@ class Generator final : public runtime::Stage {
   static Result<std::unique_ptr<runtime::Stage>> make(const runtime::StageContext& context);
 
   void on_start(runtime::Outbox& out) override;
-  bool ready(runtime::InPort) const override { return jobs_.size() < prompts_max_; }
+  bool ready(runtime::InPort) const override {
+    return jobs_.size() < prompts_max_ && held_.empty();
+  }
   void on_message(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_latest(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_refill(const Envelope& prompt, const SampleId& sample, runtime::Outbox& out) override;
@@ -38,6 +43,15 @@ class Generator final : public runtime::Stage {
     std::size_t left = 0;
     bool refill = false;
   };
+  /// Work that waits until what runs with other weights has ended (run.exact).
+  struct Held {
+    Envelope input;
+    Prompt prompt;
+    std::vector<SampleId> samples;
+    bool refill = false;
+  };
+  void begin(Held work, runtime::Outbox& out);
+  void begin_held(runtime::Outbox& out);
   void submit(Envelope input, Prompt prompt, std::vector<SampleId> samples, bool refill,
               runtime::Outbox& out);
   /// The engine's work since the weights before: what the samples of this step cost.
@@ -54,6 +68,9 @@ class Generator final : public runtime::Stage {
   TextService texts_;
   bool has_weights_edge_ = false;
   bool has_weights_ = false;  // the engine was given some
+  bool exact_ = false;
+  std::optional<std::uint32_t> step_in_use_;  // of the weights that the engine has (exact)
+  std::deque<Held> held_;
   std::uint64_t seed_ = 0;
   std::uint32_t group_size_ = 1;
   model::SamplingOptions sampling_;

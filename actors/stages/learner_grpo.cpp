@@ -63,8 +63,8 @@ void GrpoLearner::publish(model::WeightsPtr weights, Outbox& out) {
   out.send(0, envelope_of(announcement));
 }
 
-void GrpoLearner::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
-  auto group = decode_group(envelope.payload);
+GrpoLearner::Waiting GrpoLearner::read(const Payload& message) {
+  auto group = decode_group(message);
   if (!group.ok()) throw std::runtime_error(group.error().message);
   Waiting waiting;
   waiting.records = group->samples;
@@ -73,8 +73,13 @@ void GrpoLearner::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
     if (!sample.ok()) throw std::runtime_error(sample.error().message);
     waiting.samples.push_back(std::move(*sample));
   }
+  return waiting;
+}
+
+void GrpoLearner::on_message(runtime::InPort, Envelope envelope, Outbox& out) {
+  Waiting waiting = read(envelope.payload);
+  const GroupId id = envelope.sample.prompt;
   waiting.envelope = std::move(envelope);
-  const GroupId id = group->id;
   waiting_.emplace(id, std::move(waiting));
   if (steps_ > 0 && step_ >= steps_) return leave_over(out);
   out.group_ready(id);
@@ -97,8 +102,30 @@ void GrpoLearner::on_batch(std::uint32_t step, const std::vector<GroupId>& group
     deferred_ = groups;
     return;
   }
+  training_.clear();
+  std::vector<Payload> taken;
+  for (const GroupId& id : groups) {
+    const auto it = waiting_.find(id);
+    TROUPE_ASSERT(it != waiting_.end(), "a step takes a group that is not here: " + to_string(id));
+    taken.push_back(it->second.envelope.payload);
+    training_.push_back(std::move(it->second));
+    waiting_.erase(it);
+  }
+  out.batch_taken(step, std::move(taken));
+  begin_step(out);
+}
+
+void GrpoLearner::on_redo(std::uint32_t step, std::vector<Payload> groups, bool more, Outbox& out) {
+  TROUPE_ASSERT(step == step_ + 1, "a redo of a step that is not the next one");
+  training_.clear();
+  for (const Payload& group : groups) training_.push_back(read(group));
+  redo_follows_ = more;
+  begin_step(out);
+}
+
+void GrpoLearner::begin_step(Outbox& out) {
   step_began_ = out.clock().now();
-  model::TrainingBatch batch = make_batch(groups);
+  model::TrainingBatch batch = make_batch();
   step_ticket_ = out.start();
   engine_->step(std::move(batch),
                 [done = out.completion(step_ticket_)](Result<model::StepReport> report) {
@@ -109,16 +136,11 @@ void GrpoLearner::on_batch(std::uint32_t step, const std::vector<GroupId>& group
                 });
 }
 
-model::TrainingBatch GrpoLearner::make_batch(const std::vector<GroupId>& ids) {
+model::TrainingBatch GrpoLearner::make_batch() {
   std::vector<model::GroupRewards> rewards;
-  training_.clear();
-  for (const GroupId& id : ids) {
-    const auto it = waiting_.find(id);
-    TROUPE_ASSERT(it != waiting_.end(), "a step takes a group that is not here: " + to_string(id));
-    training_.push_back(std::move(it->second));
-    waiting_.erase(it);
+  for (const Waiting& waiting : training_) {
     model::GroupRewards& group = rewards.emplace_back();
-    for (const Sample& sample : training_.back().samples) group.push_back(sample.reward);
+    for (const Sample& sample : waiting.samples) group.push_back(sample.reward);
   }
   const auto advantages = model::batch_advantages(rewards, advantage_);
 
@@ -230,7 +252,8 @@ void GrpoLearner::finish_step(model::StepReport report, Outbox& out) {
     });
   }
   const bool last = steps_ > 0 && step_ >= steps_;
-  if (last || (checkpoint_every_ > 0 && step_ % checkpoint_every_ == 0)) save(out);
+  const bool due = last || (checkpoint_every_ > 0 && step_ % checkpoint_every_ == 0);
+  if (due && !std::exchange(redo_follows_, false)) save(out);
   if (last || ended_) leave_over(out);
 }
 

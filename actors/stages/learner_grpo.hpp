@@ -21,6 +21,8 @@ class GrpoLearner final : public runtime::Stage {
   void on_message(runtime::InPort port, Envelope envelope, runtime::Outbox& out) override;
   void on_batch(std::uint32_t step, const std::vector<GroupId>& groups,
                 runtime::Outbox& out) override;
+  void on_redo(std::uint32_t step, std::vector<Payload> groups, bool more,
+               runtime::Outbox& out) override;
   void on_done(runtime::Ticket ticket, runtime::EngineResult result, runtime::Outbox& out) override;
   void on_save(std::uint32_t step, const std::filesystem::path& folder,
                runtime::Outbox& out) override;
@@ -33,7 +35,10 @@ class GrpoLearner final : public runtime::Stage {
     std::vector<Sample> samples;
   };
   explicit GrpoLearner(EngineSet& engines) : engines_(engines) {}
-  model::TrainingBatch make_batch(const std::vector<GroupId>& groups);
+  static Waiting read(const Payload& group);
+  /// Trains what is in `training_`.
+  void begin_step(runtime::Outbox& out);
+  model::TrainingBatch make_batch();
   void finish_step(model::StepReport report, runtime::Outbox& out);
   void publish(model::WeightsPtr weights, runtime::Outbox& out);
   void save(runtime::Outbox& out);
@@ -59,6 +64,7 @@ class GrpoLearner final : public runtime::Stage {
   int skipped_in_a_row_ = 0;
   bool folder_due_ = false;  // a checkpoint was asked for and has no folder yet
   std::optional<std::vector<GroupId>> deferred_;  // the next batch, until then
+  bool redo_follows_ = false;  // this step was taken in a life before, and so was the next one
   bool ended_ = false;
 };
 

@@ -50,7 +50,7 @@ Result<void> check_sizes(const ModelConfig& config) {
 
 }  // namespace
 
-Result<ArchitecturePtr> Architecture::make(const ModelConfig& config) {
+Result<ArchitecturePtr> Architecture::make(const ModelConfig& config, bool exact) {
   TROUPE_TRY(check(config));
   TROUPE_TRY(check_sizes(config));
   auto a = std::make_shared<Architecture>();
@@ -61,6 +61,7 @@ Result<ArchitecturePtr> Architecture::make(const ModelConfig& config) {
   a->intermediate = config.intermediate_size;
   a->vocab = config.vocab_size;
   a->context = config.max_position_embeddings;
+  a->exact = exact;
   a->epsilon = static_cast<float>(config.rms_norm_eps);
 
   Builder build(*a);

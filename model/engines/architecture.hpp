@@ -34,12 +34,14 @@ struct LayerOffsets {
 class Architecture {
  public:
   /// Unsupported when a size does not fit the kernels (multiples of 16).
-  static Result<std::shared_ptr<const Architecture>> make(const ModelConfig& config);
+  static Result<std::shared_ptr<const Architecture>> make(const ModelConfig& config,
+                                                          bool exact = false);
 
   ModelConfig config;
   HeadShape heads;
   std::int64_t layers = 0, hidden = 0, intermediate = 0, vocab = 0, context = 0;
   float epsilon = 0;
+  bool exact = false;  // ModelSpec::exact
   std::int64_t embedding = 0, final_norm = 0, head = 0;  // head == embedding when tied
   std::vector<LayerOffsets> layer;
   std::vector<Parameter> parameters;  // by offset, without gaps between neighbours but for padding

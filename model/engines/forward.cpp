@@ -87,21 +87,25 @@ void forward(const LlamaWeights<T>& weights, const std::int32_t* tokens,
     const LayerOffsets& at = a.layer[i];
     const LayerTape<T>& l = tape.layer(i);
     norm(x, i > 0 ? tape.delta : nullptr, at.attention_norm, l.input, l.input_rstd);
-    linear(tape.normed, weights.at(at.qkv), n, heads.qkv_width(), hidden, l.qkv);
+    linear(tape.normed, weights.at(at.qkv), n, heads.qkv_width(), hidden, l.qkv,
+           a.exact);
     parallel_ranges(n, kRopeGrain, [&](std::int64_t begin, std::int64_t end) {
       kernel.rope(l.qkv + begin * heads.qkv_width(), end - begin, heads.qkv_width(),
                   heads.heads + heads.kv_heads, heads.dim, positions + begin, a.cos_sin.data(),
                   1.0f);
     });
     attend(i, l);
-    linear(l.attended, weights.at(at.output), n, hidden, heads.q_width(), tape.delta);
+    linear(l.attended, weights.at(at.output), n, hidden, heads.q_width(), tape.delta,
+           a.exact);
     norm(l.input, tape.delta, at.mlp_norm, l.middle, l.middle_rstd);
-    linear(tape.normed, weights.at(at.gate_up), n, 2 * a.intermediate, hidden, l.gate_up);
+    linear(tape.normed, weights.at(at.gate_up), n, 2 * a.intermediate, hidden, l.gate_up,
+           a.exact);
     parallel_ranges(n, kSwigluGrain, [&](std::int64_t begin, std::int64_t end) {
       kernel.swiglu(l.gate_up + begin * 2 * a.intermediate, end - begin, a.intermediate,
                     tape.activated + begin * a.intermediate);
     });
-    linear(tape.activated, weights.at(at.down), n, hidden, a.intermediate, tape.delta);
+    linear(tape.activated, weights.at(at.down), n, hidden, a.intermediate, tape.delta,
+           a.exact);
     x = l.middle;
   }
   norm(x, tape.delta, a.final_norm, tape.final_input, tape.final_rstd);

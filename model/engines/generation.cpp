@@ -18,8 +18,9 @@ constexpr std::int64_t kPrefillTokens = 2048;
 // of many. Rows are padded to a multiple of this, so that a token does not depend on the batch.
 constexpr std::int64_t kRowMultiple = 4;
 
-std::int64_t padded_rows(std::int64_t rows) {
-  return (rows + kRowMultiple - 1) / kRowMultiple * kRowMultiple;
+std::int64_t padded_rows(const Architecture& a, std::int64_t rows) {
+  const std::int64_t multiple = a.exact ? kExactRows : kRowMultiple;
+  return (rows + multiple - 1) / multiple * multiple;
 }
 
 }  // namespace
@@ -196,7 +197,7 @@ void LlamaGeneration<T>::prefill(const std::vector<std::shared_ptr<Group>>& grou
     prompts.back()->weights = weights_;
   }
   const std::size_t real = tokens.size();
-  tokens.resize(padded_rows(static_cast<std::int64_t>(real)), tokens[0]);
+  tokens.resize(padded_rows(a_, static_cast<std::int64_t>(real)), tokens[0]);
   positions.resize(tokens.size(), 0);  // rows that nobody reads
   tape_.reserve(a_, static_cast<std::int64_t>(tokens.size()), false);
   const Kernels<T>& kernel = kernels<T>();
@@ -245,8 +246,8 @@ void LlamaGeneration<T>::start_samples() {
   }
   if (sequences.empty()) return;
   const std::int64_t count = static_cast<std::int64_t>(hidden.size());
-  T* input = head_input_.get(padded_rows(count) * a_.hidden);
-  for (std::int64_t i = 0; i < padded_rows(count); ++i) {
+  T* input = head_input_.get(padded_rows(a_, count) * a_.hidden);
+  for (std::int64_t i = 0; i < padded_rows(a_, count); ++i) {
     const T* from = hidden[std::min(i, count - 1)];
     std::copy(from, from + a_.hidden, input + i * a_.hidden);
   }
@@ -274,7 +275,7 @@ void LlamaGeneration<T>::decode() {
   const std::int64_t floats = decode_scratch(longest, repeat);
   if (scratch_.size() < static_cast<std::size_t>(team_size())) scratch_.resize(team_size());
   for (Scratch<float>& s : scratch_) s.get(floats);
-  tokens.resize(padded_rows(n), tokens[0]);
+  tokens.resize(padded_rows(a_, n), tokens[0]);
   positions.resize(tokens.size(), 0);  // rows that nobody reads
   tape_.reserve(a_, static_cast<std::int64_t>(tokens.size()), false);
   const Kernels<T>& kernel = kernels<T>();
@@ -301,8 +302,9 @@ template <class T>
 void LlamaGeneration<T>::sample_tokens(const T* hidden, std::int64_t count,
                                        const std::vector<Sequence*>& sequences,
                                        const std::vector<std::int64_t>& rows) {
-  T* logits = logits_.get(padded_rows(count) * a_.vocab);
-  linear(hidden, weights_->at(a_.head), padded_rows(count), a_.vocab, a_.hidden, logits);
+  T* logits = logits_.get(padded_rows(a_, count) * a_.vocab);
+  linear(hidden, weights_->at(a_.head), padded_rows(a_, count), a_.vocab, a_.hidden, logits,
+         a_.exact);
   std::vector<Draw> draws(sequences.size());
   parallel_tasks(static_cast<std::int64_t>(sequences.size()), [&](std::int64_t i, int) {
     Sequence& s = *sequences[i];

@@ -3,6 +3,7 @@
 
 #include "model/engines/failure.hpp"
 #include "model/engines/generation.hpp"
+#include "model/engines/matmul.hpp"
 #include "model/engines/read_parameters.hpp"
 #include "model/engines/training.hpp"
 
@@ -30,7 +31,7 @@ class LlamaModel final : public Model {
                                                       weights->data() + p.offset);
                                }));
     initial_ = std::move(weights);
-    return {};
+    return architecture_->exact ? check_exact() : Result<void>();
   }
 
   std::uint64_t parameters() const override {
@@ -64,6 +65,25 @@ class LlamaModel final : public Model {
   }
 
  private:
+  /// Tries what exactness rests on, for the shapes of this model.
+  Result<void> check_exact() const {
+    const Architecture& a = *architecture_;
+    set_team_size(threads_);
+    const std::pair<std::int64_t, std::int64_t> shapes[] = {
+        {a.heads.qkv_width(), a.hidden}, {a.hidden, a.heads.q_width()},
+        {2 * a.intermediate, a.hidden},  {a.hidden, a.intermediate},
+        {a.vocab, a.hidden}};
+    for (const auto& [out, in] : shapes) {
+      if (rows_are_independent<T>(out, in)) continue;
+      return Error{ErrorCode::Unsupported,
+                   "an exact run is not possible here: this machine's matrix product of " +
+                       std::to_string(in) + " by " + std::to_string(out) +
+                       " gives a row other bits in another place",
+                   "Run without exactness, or with dtype = \"f32\""};
+    }
+    return {};
+  }
+
   const ArchitecturePtr architecture_;
   const std::shared_ptr<const Checkpoint> checkpoint_;
   const std::shared_ptr<CoreLease> lease_;
@@ -77,7 +97,7 @@ template <class T>
 Result<std::shared_ptr<Model>> load_as(const ModelSpec& spec, std::shared_ptr<CoreLease> lease,
                                        unsigned threads) {
   TROUPE_ASSIGN(std::shared_ptr<const Checkpoint> checkpoint, open_checkpoint(spec.path));
-  TROUPE_ASSIGN(ArchitecturePtr architecture, Architecture::make(checkpoint->config()));
+  TROUPE_ASSIGN(ArchitecturePtr architecture, Architecture::make(checkpoint->config(), spec.exact));
   auto model = std::make_shared<LlamaModel<T>>(std::move(architecture), std::move(checkpoint),
                                                std::move(lease), threads);
   TROUPE_TRY(model->read());

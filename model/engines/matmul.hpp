@@ -8,9 +8,20 @@
 
 namespace troupe::model {
 
-/// y[rows, out] = x[rows, in] * w[out, in]^T
+/// Rows of one product in exact mode.
+inline constexpr std::int64_t kExactRows = 64;
+
+/// y[rows, out] = x[rows, in] * w[out, in]^T. `exact`: computed as products of kExactRows rows
+/// each, so that a row does not depend on how many there are: libraries choose how they add by
+/// the number of rows.
 template <class T>
-void linear(const T* x, const T* w, std::int64_t rows, std::int64_t out, std::int64_t in, T* y);
+void linear(const T* x, const T* w, std::int64_t rows, std::int64_t out, std::int64_t in, T* y,
+            bool exact = false);
+
+/// Whether a row of such a product is the same to the bit wherever among the kExactRows it stands
+/// and whatever the others are, on this machine with this team. Tried with random numbers.
+template <class T>
+bool rows_are_independent(std::int64_t out, std::int64_t in);
 
 /// dx[rows, in] = dy[rows, out] * w[out, in]
 template <class T>

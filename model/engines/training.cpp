@@ -236,7 +236,8 @@ bool LlamaTraining<T>::run_micro_batch(const LlamaWeights<T>& weights, const Mic
       const std::size_t t = micro.offsets[s] + i;
       rollout[t] = sample.rollout_logprobs[i];
       old[t] = sample.on_policy ? logprobs[t] : rollout[t];
-      (sample.on_policy ? gap : drift).add(logprobs[t] - rollout[t]);
+      // Compared as samples carry them, in f32.
+      (sample.on_policy ? gap : drift).add(static_cast<float>(logprobs[t]) - rollout[t]);
     }
   }
   const PolicyLossInput input{.offsets = micro.offsets,

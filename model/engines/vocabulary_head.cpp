@@ -33,7 +33,7 @@ void VocabularyHead<T>::forward(const LlamaWeights<T>& weights, const T* normed,
     }
   });
   T* logits = logits_.get(rows * a.vocab);
-  linear(input, weights.at(a.head), rows, a.vocab, a.hidden, logits);
+  linear(input, weights.at(a.head), rows, a.vocab, a.hidden, logits, a.exact);
 
   const float scale = static_cast<float>(1.0 / temperature);
   rows_.resize(batch.head_rows.size());

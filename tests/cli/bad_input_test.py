@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from tiny_run import (CONFIGURATION, DONE, FAILED, GRAPH, PATIENCE, PROGRAM, USAGE, Finished,
-                      TinyRunTest, lines_of, main, sets)
+                      TinyRunTest, main, sample_lines, sets)
 
 QUESTIONS = "".join(f'{{"question": "What is {i} + 1?", "answer": "{i + 1}"}}\n'
                     for i in range(20))
@@ -146,11 +146,10 @@ class BadInput(TinyRunTest):
         for name in ("whole", "parts"):
             steps = {}
             folder = self.path("runs", name + "-001", "samples")
-            for file in sorted(os.listdir(folder)):
-                for line in lines_of(os.path.join(folder, file)):
-                    if line["end"] == "trained":
-                        key = (line["dataset"], line["epoch"], line["row"])
-                        steps.setdefault(line["step"], set()).add(key)
+            for line in sample_lines(folder):
+                if line["end"] == "trained":
+                    key = (line["dataset"], line["epoch"], line["row"])
+                    steps.setdefault(line["step"], set()).add(key)
             trained.append(steps)
         self.assertEqual(len(trained[0]), 20)
         self.assertEqual(trained[0], trained[1])

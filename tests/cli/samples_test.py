@@ -1,24 +1,13 @@
 #!/usr/bin/env python3
 """`troupe samples`, and a run directory that is moved. Runs the real program; CMakeLists.txt says
 with which environment."""
-import gzip
 import json
 import os
 import shutil
 import time
 
-from tiny_run import (CONFIGURATION, DONE, FAILED, GRAPH, USAGE, TinyRunTest, lines_of, main, sets)
-
-
-def in_log(folder):
-    lines = []
-    for name in sorted(os.listdir(folder)):
-        if name.endswith(".jsonl"):
-            lines += lines_of(os.path.join(folder, name))
-        elif name.endswith(".jsonl.gz"):
-            with gzip.open(os.path.join(folder, name), "rt", encoding="utf-8") as file:
-                lines += [json.loads(line) for line in file]
-    return lines
+from tiny_run import (CONFIGURATION, DONE, FAILED, GRAPH, USAGE, TinyRunTest, lines_of, main,
+                      sample_lines, sets)
 
 
 class Samples(TinyRunTest):
@@ -30,7 +19,7 @@ class Samples(TinyRunTest):
 
     def test_samples_are_found_by_what_became_of_them(self):
         self.troupe("run", "tiny.toml", "--quiet", status=DONE)
-        log = in_log(self.path("runs/tiny-001/samples"))
+        log = sample_lines(self.path("runs/tiny-001/samples"))
         self.assertEqual(len(log), 32)
         everything = self.objects()
         self.assertEqual([one["id"] for one in everything], [one["id"] for one in log])
@@ -70,7 +59,7 @@ class Samples(TinyRunTest):
 
     def test_one_samples_whole_life(self):
         self.troupe("run", "tiny.toml", "--quiet", status=DONE)
-        sample = in_log(self.path("runs/tiny-001/samples"))[-1]["id"]
+        sample = sample_lines(self.path("runs/tiny-001/samples"))[-1]["id"]
         life = self.samples("--id", sample)
         for part in ("sample " + sample, "admitted", "as number", "generated", "tokens",
                      "weights of step 3", "check_math", "reward", " x 1 (check_math)",
@@ -146,7 +135,7 @@ class Samples(TinyRunTest):
         self.assertGreater(int(self.samples("--count")), 1000)  # read while it is written
         self.troupe("stop", "tiny", status=DONE)
         run.wait()
-        log = in_log(folder)
+        log = sample_lines(folder)
         self.assertEqual(int(self.samples("--count")), len(log))
         self.assertEqual(len({one["id"] for one in log}), len(log))
         goal = self.status_of()["step"] + 1
@@ -204,7 +193,7 @@ class Samples(TinyRunTest):
         try:
             self.assertEqual(self.status_of(run)["samples"]["trained"], 32)
             self.assertEqual(self.samples("--count", run=run).strip(), "32")
-            self.samples("--id", in_log(os.path.join(run, "samples"))[0]["id"], run=run)
+            self.samples("--id", sample_lines(os.path.join(run, "samples"))[0]["id"], run=run)
             self.troupe("eval", run, status=DONE)
         finally:
             for folder, _, _ in os.walk(run):

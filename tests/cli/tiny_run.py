@@ -1,6 +1,7 @@
 """What the process tests share: a graph over the tiny random model, the program as a process, and
 readers of what a run directory holds. Everything happens in a temporary directory of the test; only
 processes that the test began are ended."""
+import gzip
 import json
 import os
 import random
@@ -235,22 +236,36 @@ def steps_in(metrics):
     return [line["step"] for line in lines_of(metrics) if "learner/loss" in line]
 
 
-def effective_trainings(folder):
-    """{sample: step} of what counts in the end: a life that goes on from a checkpoint undoes what
-    earlier lives trained after it. Raises when a sample counts twice."""
-    trainings = []
+def sample_lines(folder):
+    """The lines of a sample log, closed segments first."""
+    lines = []
     for name in sorted(os.listdir(folder)):
-        trainings += [line for line in lines_of(os.path.join(folder, name))
-                      if line["end"] == "trained"]
-    counts = {}
-    for life in sorted({line["incarnation"] for line in trainings}):
-        lines = [line for line in trainings if line["incarnation"] == life]
-        first = min(line["step"] for line in lines)
-        counts = {sample: step for sample, step in counts.items() if step < first}
-        for line in lines:
-            if line["id"] in counts:
-                raise AssertionError(f"sample {line['id']} was trained twice: {line}")
-            counts[line["id"]] = line["step"]
+        path = os.path.join(folder, name)
+        if name.endswith(".jsonl"):
+            lines += lines_of(path)
+        elif name.endswith(".jsonl.gz"):
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                lines += [json.loads(line) for line in file]
+    return lines
+
+
+def effective_trainings(folder):
+    """{sample: step} of what counts in the end: what the batches of the ledger name. A life may log
+    once more what an earlier one had logged and not committed. Raises when a sample counts
+    twice."""
+    batches = {(step, prompt) for step, used in
+               batches_of(os.path.join(os.path.dirname(folder), "ledger.sqlite"))
+               for prompt in used}
+    counts, seen = {}, set()
+    for line in sample_lines(folder):
+        prompt = (line["dataset"], line["epoch"], line["row"])
+        if line["end"] != "trained" or (line["step"], prompt) not in batches:
+            continue
+        if (line["id"], line["incarnation"]) in seen or counts.get(line["id"],
+                                                                   line["step"]) != line["step"]:
+            raise AssertionError(f"sample {line['id']} was trained twice: {line}")
+        seen.add((line["id"], line["incarnation"]))
+        counts[line["id"]] = line["step"]
     return counts
 
 

@@ -1,18 +1,22 @@
 #include "actors/runtime/admission.hpp"
 
+#include <map>
+
 #include "schemas/base/rng.hpp"
 #include "tests/catch.hpp"
 
 using troupe::GroupId;
 using troupe::Rng;
 using troupe::runtime::Admission;
+using troupe::runtime::AdmissionRules;
+using troupe::runtime::flexible_admission;
 
 namespace {
 
 GroupId group(std::uint64_t row) { return {0, 0, row}; }
 
-Admission::Rules rules(std::uint64_t batch, std::uint64_t staleness) {
-  Admission::Rules made;
+AdmissionRules rules(std::uint64_t batch, std::uint64_t staleness) {
+  AdmissionRules made;
   made.prompts_per_step = batch;
   made.max_staleness = staleness;
   made.groups_in_flight_max = (staleness + 1) * batch;
@@ -22,9 +26,10 @@ Admission::Rules rules(std::uint64_t batch, std::uint64_t staleness) {
 }  // namespace
 
 TEST_CASE("on_policy_one_batch_enters_and_no_more_until_its_step_is_published") {
-  Admission admission(rules(2, 0));
-  CHECK(admission.admit(group(0)) == 0);
-  CHECK(admission.admit(group(1)) == 0);
+  const auto made_admission = flexible_admission(rules(2, 0));
+  Admission& admission = *made_admission;
+  CHECK(admission.admit(group(0)).version == 0);
+  CHECK(admission.admit(group(1)).version == 0);
   CHECK_FALSE(admission.open());
   admission.ready(group(1));
   CHECK_FALSE(admission.take_batch().has_value());
@@ -35,11 +40,12 @@ TEST_CASE("on_policy_one_batch_enters_and_no_more_until_its_step_is_published") 
   CHECK_FALSE(admission.open());  // the weights that step 2 needs do not exist yet
   admission.step_done(1);
   REQUIRE(admission.open());
-  CHECK(admission.admit(group(2)) == 1);
+  CHECK(admission.admit(group(2)).version == 1);
 }
 
 TEST_CASE("with_staleness_one_the_next_batch_enters_while_the_first_is_trained") {
-  Admission admission(rules(1, 1));
+  const auto made_admission = flexible_admission(rules(1, 1));
+  Admission& admission = *made_admission;
   admission.admit(group(0));
   admission.admit(group(1));
   CHECK_FALSE(admission.open());
@@ -51,7 +57,8 @@ TEST_CASE("with_staleness_one_the_next_batch_enters_while_the_first_is_trained")
 }
 
 TEST_CASE("a_step_waits_for_the_unfinished_group_whose_deadline_it_is") {
-  Admission admission(rules(1, 1));
+  const auto made_admission = flexible_admission(rules(1, 1));
+  Admission& admission = *made_admission;
   admission.admit(group(0));
   admission.admit(group(1));
   admission.ready(group(1));
@@ -67,7 +74,8 @@ TEST_CASE("a_step_waits_for_the_unfinished_group_whose_deadline_it_is") {
 }
 
 TEST_CASE("a_group_that_leaves_frees_its_place") {
-  Admission admission(rules(2, 0));
+  const auto made_admission = flexible_admission(rules(2, 0));
+  Admission& admission = *made_admission;
   admission.admit(group(0));
   admission.admit(group(1));
   CHECK_FALSE(admission.open());
@@ -79,30 +87,33 @@ TEST_CASE("a_group_that_leaves_frees_its_place") {
 }
 
 TEST_CASE("no_more_groups_enter_than_the_steps_of_the_run_can_use") {
-  Admission::Rules made = rules(2, 3);
+  AdmissionRules made = rules(2, 3);
   made.steps_max = 1;
-  Admission admission(made);
+  const auto made_admission = flexible_admission(made);
+  Admission& admission = *made_admission;
   admission.admit(group(0));
   admission.admit(group(1));
   CHECK_FALSE(admission.open());
 }
 
 TEST_CASE("a_resumed_run_goes_on_with_its_step_numbers") {
-  Admission::Rules made = rules(1, 0);
+  AdmissionRules made = rules(1, 0);
   made.first_step = 7;
-  Admission admission(made);
-  CHECK(admission.admit(group(0)) == 7);
+  const auto made_admission = flexible_admission(made);
+  Admission& admission = *made_admission;
+  CHECK(admission.admit(group(0)).version == 7);
   admission.ready(group(0));
   REQUIRE(admission.take_batch().has_value());
   admission.step_done(8);
-  CHECK(admission.published() == 8);
+  CHECK(admission.admit(group(1)).version == 8);
 }
 
 TEST_CASE("no_order_of_events_trains_a_group_past_its_deadline_or_gets_stuck") {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     Rng rng(seed);
     const std::uint64_t batch = 1 + rng.below(4), staleness = rng.below(4);
-    Admission admission(rules(batch, staleness));
+    const auto made_admission = flexible_admission(rules(batch, staleness));
+  Admission& admission = *made_admission;
     std::map<GroupId, std::uint32_t> admitted, ready;
     std::uint64_t next = 0, steps = 0;
     bool training = false;
@@ -112,7 +123,7 @@ TEST_CASE("no_order_of_events_trains_a_group_past_its_deadline_or_gets_stuck") {
       switch (rng.below(4)) {
         case 0:
           if (admission.open()) {
-            admitted[group(next)] = admission.admit(group(next));
+            admitted[group(next)] = admission.admit(group(next)).version;
             ++next;
           }
           break;

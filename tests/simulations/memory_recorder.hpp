@@ -16,7 +16,7 @@ class MemoryRecorder final : public runtime::Recorder {
  public:
   Result<std::vector<std::uint16_t>> admitted(const GroupId& group, std::uint64_t number,
                                               Version version, std::uint32_t size) override {
-    TROUPE_ASSERT(number == groups.size(), "admission numbers have gaps");
+    TROUPE_ASSERT(number == numbers_from + groups.size(), "admission numbers have gaps");
     TROUPE_ASSERT(groups.emplace(group, version).second, "a prompt was admitted twice");
     order.push_back(group);
     for (std::uint32_t i = 0; i < size; ++i) open.insert({group, static_cast<std::uint16_t>(i), 0});
@@ -30,6 +30,21 @@ class MemoryRecorder final : public runtime::Recorder {
     TROUPE_ASSERT(open.insert(again).second, "a refill was made twice");
     ++samples_admitted;
     ++refills;
+    return {};
+  }
+  Result<void> journal(const runtime::BatchRecord& batch) override {
+    TROUPE_ASSERT(batch.step == steps + 1, "a batch was journaled for another step");
+    batches[batch.step] = batch;
+    return {};
+  }
+  Result<runtime::BatchRecord> journaled(std::uint32_t step) override {
+    TROUPE_ASSERT(batches.contains(step), "a step is redone that was not journaled");
+    return batches.at(step);
+  }
+  Result<void> redone(Version version, const runtime::BatchRecord& batch,
+                      const std::vector<runtime::EndedSample>& samples) override {
+    TROUPE_ASSERT(version.step == batch.step && !samples.empty(), "another step was redone");
+    redone_steps.insert(version.step);
     return {};
   }
   Result<void> used(Version, const std::vector<GroupId>& taken) override {
@@ -87,6 +102,9 @@ class MemoryRecorder final : public runtime::Recorder {
   std::vector<GroupId> order;
   std::set<SampleId> open;
   std::set<GroupId> used_groups;
+  std::uint64_t numbers_from = 0;  // of a resumed run
+  std::set<std::uint32_t> redone_steps;
+  std::map<std::uint32_t, runtime::BatchRecord> batches;
   std::map<End, std::uint64_t> ends;
   std::map<std::uint32_t, std::vector<SampleId>> trained_by_step;
   std::uint64_t samples_admitted = 0, refills = 0;

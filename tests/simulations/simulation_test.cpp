@@ -62,13 +62,14 @@ namespace {
 struct Shape {
   std::uint32_t prompts_per_step = 4, group_size = 4, staleness = 0, steps = 6;
   std::uint32_t capacity_groups = 2, epochs = 0, workers = 2, checkpoint_every = 2;
-  bool filter = false, observer = false;
+  bool filter = false, observer = false, exact = false;
 };
 
 std::string graph_of(const Shape& shape, std::uint64_t seed) {
   std::string text = "format = 1\n[run]\nname = \"simulated\"\nseed = " + std::to_string(seed) +
                      "\nsteps = " + std::to_string(shape.steps) +
-                     "\ncheckpoint_every = " + std::to_string(shape.checkpoint_every) + R"(
+                     "\ncheckpoint_every = " + std::to_string(shape.checkpoint_every) +
+                     (shape.exact ? "\nexact = true" : "") + R"(
 [model.policy]
 load = "none.gguf"
 [stage.questions]
@@ -246,6 +247,96 @@ TEST_CASE("the_same_seed_gives_the_same_run") {
   CHECK(first.host().clock().now() == second.host().clock().now());
   CHECK(first.recorder().order == second.recorder().order);
   CHECK(first.recorder().trained_by_step == second.recorder().trained_by_step);
+}
+
+TEST_CASE("an_exact_run_trains_the_same_samples_whatever_the_timing") {
+  for_each_seed([](std::uint64_t seed) {
+    Shape shape = shape_of(seed);
+    shape.exact = true;
+    SimulationOptions options;
+    options.seed = seed;
+    Simulation first(all_kinds(), graph_of(shape, seed), options);
+    options.seed = seed + 1'000'000;  // other delays everywhere
+    options.costs.step *= 3;
+    options.latency_max *= 20;
+    Simulation second(all_kinds(), graph_of(shape, seed), options);
+    INFO("TROUPE_SEED=" << seed << "\n" << graph_of(shape, seed));
+    for (Simulation* simulation : {&first, &second}) {
+      const auto outcome = simulation->run();
+      REQUIRE(outcome.has_value());
+      INFO(outcome->reason);
+      REQUIRE(outcome->state == runtime::RunOutcome::State::Finished);
+      check_promises(*simulation, shape);
+    }
+    CHECK(first.recorder().trained_by_step == second.recorder().trained_by_step);
+    for (const auto& [step, batch] : first.recorder().batches) {
+      const auto& other = second.recorder().batches.at(step);
+      CHECK(batch.gate == other.gate);
+      REQUIRE(batch.groups.size() == other.groups.size());
+      for (std::size_t i = 0; i < batch.groups.size(); ++i) {
+        CHECK(batch.groups[i].number == other.groups[i].number);
+        CHECK(batch.groups[i].version == other.groups[i].version);
+        for (const auto& message : {batch.groups[i].message, other.groups[i].message}) {
+          const auto group = decode_group(message);
+          REQUIRE(group.ok());
+          for (const Payload& payload : group->samples) {
+            const auto sample = decode_sample(payload);
+            REQUIRE(sample->versions.size() == 1);  // none spans versions
+            CHECK(sample->versions[0].version.step == batch.groups[i].version.step);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("a_journaled_run_goes_on_with_the_batches_it_had_taken") {
+  for_each_seed([](std::uint64_t seed) {
+    Shape shape = shape_of(seed);
+    shape.exact = seed % 2 == 0;
+    shape.epochs = 0;
+    shape.steps = 4 + static_cast<std::uint32_t>(seed % 5);
+    SimulationOptions options;
+    options.seed = seed;
+    Simulation whole(all_kinds(), graph_of(shape, seed), options);
+    REQUIRE(whole.run().has_value());
+
+    // The life before was killed after the batch of step `until` had been journaled, and its
+    // newest checkpoint that serves is of step `from`.
+    const auto until = 1 + static_cast<std::uint32_t>(Rng(seed, 4).below(shape.steps));
+    std::uint32_t from = until > shape.staleness ? until - shape.staleness : 0;
+    if (!shape.exact) from = static_cast<std::uint32_t>(Rng(seed, 5).below(until + 1));
+    options.seed = seed + 1'000'000;
+    options.coordinator.start = {1, from};
+    options.coordinator.redo_until = until;
+    std::uint64_t admitted = whole.recorder().batches.at(until).groups.back().number + 1;
+    if (shape.exact) {
+      options.coordinator.exact.state = whole.recorder().batches.at(until).gate;
+      admitted = *runtime::first_unexamined(options.coordinator.exact.state);
+    }
+    options.coordinator.first_admission = admitted;
+    runtime::ResumeCursor cursor;
+    if (admitted > 0) cursor.last = whole.recorder().order.at(admitted - 1);
+    options.cursors =
+        std::make_shared<std::map<std::uint32_t, runtime::ResumeCursor>>(
+            std::map<std::uint32_t, runtime::ResumeCursor>{{0, cursor}});
+    Simulation again(all_kinds(), graph_of(shape, seed), options);
+    again.recorder().batches = whole.recorder().batches;
+    again.recorder().steps = from;
+    again.recorder().numbers_from = admitted;
+    const auto outcome = again.run();
+    INFO("TROUPE_SEED=" << seed << " from " << from << " until " << until << "\n"
+                        << graph_of(shape, seed));
+    REQUIRE(outcome.has_value());
+    INFO(outcome->reason);
+    REQUIRE(outcome->state == runtime::RunOutcome::State::Finished);
+    CHECK(again.recorder().steps == shape.steps);
+    CHECK(again.recorder().redone_steps.size() == until - from);
+    for (const auto& [step, samples] : again.recorder().trained_by_step) {
+      CHECK(step > until);
+      if (shape.exact) CHECK(samples == whole.recorder().trained_by_step.at(step));
+    }
+  });
 }
 
 TEST_CASE("with_staleness_the_generator_works_while_the_learner_does") {

@@ -71,6 +71,7 @@ class KeepingOutbox final : public runtime::Outbox {
   Clock& clock() override { return clock_; }
   void measure(std::uint32_t, runtime::Metrics) override {}
   void group_ready(const GroupId&) override {}
+  void batch_taken(std::uint32_t, std::vector<Payload>) override {}
   void step_taken(Version, std::vector<runtime::EndedSample>, runtime::Metrics) override {}
   void want_checkpoint(std::uint32_t) override {}
   void saved(std::uint32_t, Result<void>) override {}

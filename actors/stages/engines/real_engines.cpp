@@ -9,6 +9,7 @@ Result<std::shared_ptr<model::Model>> RealEngines::model(const std::string& name
   model::ModelSpec spec;
   spec.path = plan.load;
   spec.dtype = plan.dtype;
+  spec.exact = plan_.run.exact;
   auto loaded = library->load(spec, options_.threads);
   if (!loaded.ok()) return loaded.error().in("model '" + name + "'");
   models_.emplace(name, *loaded);
@@ -41,7 +42,9 @@ Result<std::unique_ptr<model::TrainingEngine>> RealEngines::training(
 
 void RealEngines::publish(const std::string& model, model::WeightsPtr weights) {
   const std::lock_guard lock(mutex_);
-  shelves_[model].publish(std::move(weights));
+  WeightsShelf& shelf = shelves_[model];
+  if (plan_.run.exact && plan_.gate) shelf.hold(plan_.gate->max_staleness + 2);
+  shelf.publish(std::move(weights));
 }
 
 model::WeightsPtr RealEngines::weights(const std::string& model, Version at_least) {
