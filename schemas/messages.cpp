@@ -118,8 +118,8 @@ std::size_t words_of(const Prompt& prompt) {
 }
 std::size_t words_of(const Sample& sample) {
   std::size_t words = 32 + words_of(sample.prompt) + words_of(sample.prompt_tokens) +
-                      words_of(sample.tokens) + words_of(sample.logprobs) +
-                      words_of(sample.text) + 3 * sample.versions.size();
+                      words_of(sample.tokens) + words_of(sample.logprobs) + words_of(sample.text) +
+                      3 * sample.versions.size();
   for (const Verdict& verdict : sample.verdicts) {
     words += 8 + words_of(verdict.component) + words_of(verdict.detail);
     for (const auto& callee : verdict.callees) words += 4 + words_of(callee.stage);
