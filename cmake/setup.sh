@@ -30,7 +30,8 @@ readonly MODEL_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea3737281
 readonly PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-pip
   libcaf-dev libcapnp-dev capnproto libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev
-  nlohmann-json3-dev libsqlite3-dev libicu-dev zlib1g-dev libzstd-dev catch2 libbenchmark-dev)
+  nlohmann-json3-dev libsqlite3-dev libicu-dev zlib1g-dev libzstd-dev catch2 libbenchmark-dev
+  python3-jsonschema)
 
 # ---------------------------------------------------------------- setup: Debian packages
 

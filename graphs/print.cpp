@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "graphs/describe.hpp"
 #include "graphs/display.hpp"
 #include "graphs/draft.hpp"
 #include "graphs/mixing.hpp"
@@ -113,37 +114,6 @@ std::string mix_text(const Plan& plan, const MixPlan& mix) {
                 fmt::format("weight {}", share.weight));
   }
   return out;
-}
-
-std::uint64_t queue_bytes(const Plan& plan) {
-  std::uint64_t bytes = 0;
-  for (const EdgePlan& edge : plan.edges) {
-    if (edge.delivery == Delivery::Queue) bytes += edge.capacity_bytes;
-  }
-  return bytes;
-}
-
-Json value_json(const Value& value) {
-  struct ToJson {
-    Json operator()(bool v) const { return v; }
-    Json operator()(std::int64_t v) const { return v; }
-    Json operator()(double v) const { return v; }
-    Json operator()(const std::string& v) const { return v; }
-    Json operator()(Duration v) const { return duration_text(v); }
-    Json operator()(ByteSize v) const { return byte_size_text(v); }
-    Json operator()(Count v) const { return count_text(v); }
-    Json operator()(const List& v) const {
-      Json out = Json::array();
-      for (const Value& item : v) out.push_back(value_json(item));
-      return out;
-    }
-    Json operator()(const Table& v) const {
-      Json out = Json::object();
-      for (const Field& field : v) out[field.name] = value_json(field.value);
-      return out;
-    }
-  };
-  return value.visit(ToJson{});
 }
 
 Json options_json(const Options& options) {

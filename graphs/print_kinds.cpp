@@ -4,45 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "graphs/describe.hpp"
 #include "graphs/display.hpp"
 #include "graphs/draft.hpp"
 #include "graphs/print.hpp"
 
 namespace troupe::graphs {
 namespace {
-
-std::string number(double value, OptionType type) {
-  if (type == OptionType::Duration) {
-    return duration_text(Duration(static_cast<std::int64_t>(value * 1e9 + 0.5)));
-  }
-  if (type == OptionType::ByteSize) {
-    return byte_size_text({static_cast<std::uint64_t>(value)});
-  }
-  return fmt::format("{}", value);
-}
-
-std::string type_text(const OptionSpec& spec) {
-  std::string out(name_of(spec.type));
-  if (spec.type == OptionType::StageRef && !spec.family.empty()) out = spec.family + " stage";
-  if (spec.unit) out = fmt::format("count of {}", name_of(*spec.unit));
-  if (spec.list) out = "list of " + out;
-  return out;
-}
-
-/// "1 to 1024", "one of a, b": what the type does not say.
-std::string limits_text(const OptionSpec& spec) {
-  std::string out;
-  for (const std::string& choice : spec.choices) out += (out.empty() ? "" : " | ") + choice;
-  if (spec.low && spec.high) {
-    out = fmt::format("{} to {}", number(*spec.low, spec.type), number(*spec.high, spec.type));
-  } else if (spec.low) {
-    out = fmt::format("{} {}", spec.low_open ? "more than" : "at least",
-                      number(*spec.low, spec.type));
-  } else if (spec.high) {
-    out = fmt::format("at most {}", number(*spec.high, spec.type));
-  }
-  return out;
-}
 
 /// "judge (<->): text requests for texts; asks for a judgement".
 std::string call_text(const CallSpec& port) {

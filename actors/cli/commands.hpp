@@ -16,11 +16,14 @@ struct GraphArguments {
 
 int check(const GraphArguments& arguments);
 int plan(const GraphArguments& arguments);
+/// Graph files or runs; --with and --set change the second.
+int plan_difference(const std::string& before, const GraphArguments& after);
 int draw(const GraphArguments& arguments, const std::string& format);
 /// Runs the [[test]] tables, or the one named `only`.
 int test(const GraphArguments& arguments, const std::string& only);
 int kinds(const std::string& kind, bool json);
 int explain(const std::string& code);
+int schema();
 /// `examples`: a folder with outputs of `troupe check`; empty: no examples.
 int reference(const std::string& examples);
 int run(const GraphArguments& arguments, bool quiet);

@@ -3,6 +3,7 @@
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
 #include "graphs/print.hpp"
+#include "graphs/schema.hpp"
 
 namespace troupe::cli {
 
@@ -23,6 +24,11 @@ int kinds(const std::string& kind, bool json) {
     return kUsage;
   }
   std::cout << graphs::print_kind(*found);
+  return kDone;
+}
+
+int schema() {
+  std::cout << graphs::graph_schema(all_kinds().contracts());
   return kDone;
 }
 

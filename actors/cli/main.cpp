@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   app.footer("Exit: 0 done, 1 the run failed, 2 usage, 78 configuration, 130 interrupted.");
   GraphArguments graph;
   std::string name, format = "text", model, kind, examples;
-  std::vector<std::string> sets;
+  std::vector<std::string> sets, pair;
   bool quiet = false, exact = false, now = false, json = false;
   SampleArguments wanted;
   int result = kDone;
@@ -81,7 +81,16 @@ int main(int argc, char** argv) {
 
   command = graph_command(app, "plan", "the resolved form: every value and its origin", graph);
   command->add_flag("--json", graph.json, "as JSON");
-  command->callback([&] { result = plan(graph); });
+  command->get_option("FILE")->required(false);
+  auto* diff = command->add_option("--diff", pair,
+                                   "what differs between two graph files or runs; --with and --set "
+                                   "change the second");
+  diff->expected(2)->type_name("A B")->excludes(command->get_option("FILE"));
+  command->callback([&, diff] {
+    if (diff->count() == 0 && graph.file.empty()) throw CLI::RequiredError("FILE, or --diff A B,");
+    if (diff->count() > 0) graph.file = pair.at(1);
+    result = diff->count() > 0 ? plan_difference(pair.at(0), graph) : plan(graph);
+  });
 
   command = graph_command(app, "draw", "the flow as a picture", graph);
   command->add_option("--format", format, "text, dot, mermaid or svg")
@@ -101,6 +110,9 @@ int main(int argc, char** argv) {
   command = app.add_subcommand("explain", "what an error code means");
   command->add_option("CODE", kind, "such as E0107")->required();
   command->callback([&] { result = explain(kind); });
+
+  command = app.add_subcommand("schema", "a JSON schema of graph files, for editors");
+  command->callback([&] { result = schema(); });
 
   command = app.add_subcommand("reference", "all kinds, options and codes as a Markdown page");
   command->add_option(

@@ -39,6 +39,20 @@ class Life(TinyRunTest):
         shown = self.troupe("status", "runs/tiny-001", status=DONE).out
         self.assertIn("every one is accounted for", shown)
 
+    def test_a_run_is_compared_with_a_graph_as_it_was_started(self):
+        self.troupe("run", "tiny.toml", "--quiet", "--set", "run.steps=2", status=DONE)
+        same = self.troupe("plan", "--diff", "tiny", "runs/tiny-001", status=DONE).out
+        self.assertIn("no difference", same)
+        # The --set of the run counts, and the file may have changed since.
+        changed = self.troupe("plan", "--diff", "tiny-001", "tiny.toml", "--json", "--set",
+                              "stage.generate.temperature=0.5", status=DONE)
+        found = {(d["section"], d.get("item"), d.get("field")): d
+                 for d in json.loads(changed.out)["differences"]}
+        self.assertEqual(found["run", None, "steps"]["before"], "2")
+        self.assertIn("--set", found["run", None, "steps"]["before_from"])
+        self.assertEqual(found["stage", "generate", "temperature"]["after"], "0.5")
+        self.assertEqual(len(found), 2, found)
+
     def test_eval_measures_the_newest_checkpoint_as_the_run_did(self):
         self.troupe("run", "tiny.toml", "--quiet", "--set", "stage.eval.limit=6", status=DONE)
         os.remove(self.path("tiny.toml"))  # the run has its own copy

@@ -11,8 +11,8 @@ ROOT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.getcwd()
 SKIP = {".git", ".deps", "models", "runs", "data"}
 # The program, when it is built; its commands are then what it says itself.
 PROGRAM = sys.argv[2] if len(sys.argv) > 2 else ""
-COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "run", "resume", "status",
-            "samples", "eval", "stop", "test"}
+COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "schema", "run", "resume",
+            "status", "samples", "eval", "stop", "test"}
 sys.argv = sys.argv[:1]
 
 
@@ -87,7 +87,8 @@ class Pages(unittest.TestCase):
                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT)
                 if os.environ.get("TROUPE_UPDATE_PAGES") and ran.stdout != shown:
-                    text = text.replace(shown, ran.stdout)
+                    head = f"<!-- output of: troupe {command} -->\n```\n"
+                    text = text.replace(head + shown, head + ran.stdout)
                     with open(os.path.join(ROOT, page), "w", encoding="utf-8") as file:
                         file.write(text)
                     continue

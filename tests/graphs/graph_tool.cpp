@@ -6,6 +6,7 @@
 
 #include "graphs/load.hpp"
 #include "graphs/print.hpp"
+#include "graphs/schema.hpp"
 #include "tests/graphs/test_kinds.hpp"
 
 int main(int argc, char** argv) {
@@ -17,13 +18,17 @@ int main(int argc, char** argv) {
     std::cout << (one ? print_kind(*one) : print_kinds(kinds));
     return 0;
   }
+  if (command == "schema") {
+    std::cout << graph_schema(kinds);
+    return 0;
+  }
   if (command == "explain") {
     for (const auto code : all_codes()) std::cout << explain(code) << "\n";
     return 0;
   }
   if (argc < 3) {
     std::cerr << "graph_tool check|plan|json|draw|dot|mermaid|svg FILE [--set KEY=VALUE]... | "
-                 "kinds [KIND] | "
+                 "kinds [KIND] | schema | "
                  "explain\n";
     return 2;
   }
