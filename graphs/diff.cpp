@@ -213,8 +213,7 @@ std::vector<Difference> difference(const Plan& before, const Plan& after) {
 
 std::string print_difference(const Plan& before, const Plan& after) {
   const auto all = difference(before, after);
-  std::string out = fmt::format("- {}  (plan {})\n+ {}  (plan {})\n", before.file.string(),
-                                before.hash, after.file.string(), after.hash);
+  std::string out = fmt::format("- {}\n+ {}\n", before.file.string(), after.file.string());
   if (all.empty()) return out + "\nno difference: both resolve to the same plan\n";
   std::string heading;
   bool any_swap = false;

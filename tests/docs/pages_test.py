@@ -1,16 +1,19 @@
 """Reads every Markdown page: links must lead to files that exist, `./dev X` must be a command, and
 shell examples may only name graph files that are in the tree. Usage: pages_test.py ROOT [PROGRAM]"""
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.getcwd()
 SKIP = {".git", ".deps", "models", "runs", "data"}
 # The program, when it is built; its commands are then what it says itself.
 PROGRAM = sys.argv[2] if len(sys.argv) > 2 else ""
+COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "schema", "run", "resume",
 COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "schema", "run", "resume",
             "status", "samples", "eval", "stop", "test"}
 sys.argv = sys.argv[:1]
@@ -110,6 +113,29 @@ class Pages(unittest.TestCase):
                              f" TROUPE_UPDATE_PAGES=1 python3 {__file__} {ROOT} {PROGRAM}")
         # Every code has a message that a person would see (the tests of graphs see to most).
         self.assertGreater(ran.count("\nFor example:\n"), 40)
+
+    def test_graphs_for_people_from_elsewhere_have_the_plans_that_the_page_says(self):
+        if not PROGRAM:
+            self.skipTest("no program was named")
+        with open(os.path.join(ROOT, "docs", "coming_from_trl_and_verl.md"),
+                  encoding="utf-8") as file:
+            text = file.read()
+        graphs = [block for block in blocks(text, "toml") if block.startswith("format = 1")]
+        found = []
+        for graph in graphs:
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "graph.toml")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(graph)
+                ran = subprocess.run([PROGRAM, "plan", "--json", path], text=True, check=False,
+                                     capture_output=True)
+                self.assertEqual((ran.returncode, ran.stderr), (0, ""), graph)
+                plan = json.loads(ran.stdout)
+            gate = plan["gate"]
+            found.append((gate["group_size"], gate["prompts_per_step"], gate["max_staleness"],
+                          gate["groups_in_flight_max"]))
+        # 16 * 2 * 4 / 8; 1024 / 256; 4 - 1 + ceil(0.5 * 4), 32 * (5 + 1)
+        self.assertEqual(found, [(8, 16, 0, 16), (5, 256, 3, 1024), (8, 32, 5, 192)])
 
     def test_every_page_of_docs_can_be_reached_from_the_index(self):
         with open(os.path.join(ROOT, "docs", "index.md"), encoding="utf-8") as file:
