@@ -233,9 +233,12 @@ class Drawing {
     for (const LayoutLine& line : layout_.lines) {
       const LayoutNode& from = layout_.nodes[line.from];
       if (from.row != row) continue;
-      ++leaving[line.from];
+      const bool call = from.box >= 0 && arcs_[line.arc].type == Arc::Type::Call;
+      if (!call) ++leaving[line.from];
       ++entering[line.to];
-      out.push_back({&line, from.center(), layout_.nodes[line.to].center(), 0});
+      // A call leaves near the corner, apart from what flows on.
+      out.push_back({&line, call ? from.x + from.width - 20 : from.center(),
+                     layout_.nodes[line.to].center(), call ? -1 - line.arc : 0});
     }
     // A line that may be straight is: it leaves or arrives off the middle of a box.
     const auto inside = [&](int node, int x) {
@@ -247,13 +250,16 @@ class Drawing {
     for (Wire& wire : out) {
       if (entering[wire.line->to] == 1 && inside(wire.line->to, wire.x1)) {
         wire.x2 = wire.x1;
-      } else if (leaving[wire.line->from] == 1 && inside(wire.line->from, wire.x2)) {
+      } else if (wire.net == 0 && leaving[wire.line->from] == 1 &&
+                 inside(wire.line->from, wire.x2)) {
         wire.x1 = wire.x2;
       }
     }
     // Lines out of one box share their way, and so do lines into one box that leave alone.
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      out[i].net = leaving[out[i].line->from] > 1 ? out[i].line->from * 2 : out[i].line->to * 2 + 1;
+    for (Wire& wire : out) {
+      if (wire.net < 0) continue;
+      const LayoutLine& line = *wire.line;
+      wire.net = leaving[line.from] > 1 ? line.from * 2 : line.to * 2 + 1;
     }
     return out;
   }

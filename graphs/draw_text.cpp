@@ -38,13 +38,16 @@ class Drawing {
       request.arcs.push_back({static_cast<int>(edge.from.stage), static_cast<int>(edge.to.stage),
                               edge.delivery == Delivery::Latest});
     }
+    for (const CallPlan& call : plan_.calls) {
+      request.arcs.push_back(
+          {static_cast<int>(call.from.stage), static_cast<int>(call.to.stage), true});
+    }
     layout_ = layout_of(request);
     if (layout_.width > width_) return as_list();
     int y = 0;
     for (std::size_t row = 0; row < layout_.rows.size(); ++row) y = channel(row, boxes(row, y));
     back_edges();
     std::string out = canvas_.str();
-    for (const CallPlan& call : plan_.calls) notes_.push_back(call.name);
     for (const std::string& note : notes_) out += note + "\n";
     return out;
   }
@@ -63,13 +66,25 @@ class Drawing {
     return out;
   }
 
-  std::string gate_text() const { return "gate: " + gate_note(plan_); }
+  /// The arcs of the layout are the edges of the plan, and then its calls.
+  const EdgePlan* edge_of(int arc) const {
+    return arc < static_cast<int>(plan_.edges.size()) ? &plan_.edges[arc] : nullptr;
+  }
+  const CallPlan& call_of(int arc) const { return plan_.calls[arc - plan_.edges.size()]; }
+  bool dotted(int arc) const { return edge_of(arc) && edge_of(arc)->delivery == Delivery::Latest; }
+  std::string label_of(int arc) const {
+    return edge_of(arc) ? label_of(*edge_of(arc)) : in_a_row(call_notes(call_of(arc)));
+  }
 
-  std::string label_of(const EdgePlan& edge) const {
+  static std::string in_a_row(const std::vector<std::string>& parts) {
     std::string out;
-    for (const std::string& part : edge_notes(plan_, edge)) out += (out.empty() ? "" : ", ") + part;
+    for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
     return out;
   }
+
+  std::string gate_text() const { return "gate: " + gate_note(plan_); }
+
+  std::string label_of(const EdgePlan& edge) const { return in_a_row(edge_notes(plan_, edge)); }
 
   /// Draws a row of boxes at `y`; gives the row below them.
   int boxes(std::size_t row, int y) {
@@ -95,7 +110,7 @@ class Drawing {
 
   bool dotted_through(int node) const {
     for (const LayoutLine& line : layout_.lines) {
-      if (line.to == node) return plan_.edges[line.arc].delivery == Delivery::Latest;
+      if (line.to == node) return dotted(line.arc);
     }
     return false;
   }
@@ -105,10 +120,13 @@ class Drawing {
     std::map<int, int> leaving, entering;
     for (const LayoutLine& line : layout_.lines) {
       if (layout_.nodes[line.from].row != static_cast<int>(row)) continue;
-      ++leaving[line.from];
+      const LayoutNode& from = layout_.nodes[line.from];
+      const bool call = !edge_of(line.arc) && from.box >= 0;
+      if (!call) ++leaving[line.from];
       ++entering[line.to];
-      out.push_back({&line, layout_.nodes[line.from].center(), layout_.nodes[line.to].center(),
-                     plan_.edges[line.arc].delivery == Delivery::Latest, -1});
+      // A call leaves near the corner, apart from what flows on.
+      out.push_back({&line, call ? from.x + from.width - 4 : from.center(),
+                     layout_.nodes[line.to].center(), dotted(line.arc), -1});
     }
     // A line that may be straight is: it leaves or arrives off the middle of a box.
     const auto inside = [&](int node, int x) {
@@ -118,7 +136,8 @@ class Drawing {
     for (Wire& wire : out) {
       if (entering[wire.line->to] == 1 && inside(wire.line->to, wire.x1)) {
         wire.x2 = wire.x1;
-      } else if (leaving[wire.line->from] == 1 && inside(wire.line->from, wire.x2)) {
+      } else if (edge_of(wire.line->arc) && leaving[wire.line->from] == 1 &&
+                 inside(wire.line->from, wire.x2)) {
         wire.x1 = wire.x2;
       }
     }
@@ -182,7 +201,7 @@ class Drawing {
     bool gate = false, labels = false;
     for (const Wire& wire : wires) {
       gate = gate || enters_gate(wire);
-      labels = labels || (wire.line->last && !label_of(plan_.edges[wire.line->arc]).empty());
+      labels = labels || (wire.line->last && !label_of(wire.line->arc).empty());
     }
     const int first_track = y + (tracks > 0 ? 1 : 0);
     const int label_row = first_track + tracks;
@@ -200,13 +219,19 @@ class Drawing {
   }
 
   bool enters_gate(const Wire& wire) const {
-    return wire.line->last && graphs::enters_gate(plan_, plan_.edges[wire.line->arc]);
+    const EdgePlan* edge = edge_of(wire.line->arc);
+    return wire.line->last && edge && graphs::enters_gate(plan_, *edge);
   }
 
   void finish(const Wire& wire, int first_track, int label_row, int gate_row, int end) {
-    const EdgePlan& edge = plan_.edges[wire.line->arc];
+    const int arc = wire.line->arc;
+    const EdgePlan* edge = edge_of(arc);
+    // A call has a head at both ends.
+    if (!edge && layout_.nodes[wire.line->from].box >= 0) {
+      canvas_.put(wire.x1, bottoms_.at(wire.line->from), U'▲');
+    }
     if (!wire.line->last) return;
-    if (edge.join && wire.track >= 0) canvas_.put(wire.x2, first_track + wire.track, U'&');
+    if (edge && edge->join && wire.track >= 0) canvas_.put(wire.x2, first_track + wire.track, U'&');
     if (enters_gate(wire) && !gate_drawn_) {
       gate_drawn_ = true;
       const int left = std::max(0, wire.x2 - 3);
@@ -215,14 +240,15 @@ class Drawing {
       canvas_.text(wire.x2 + 5, gate_row, gate_text());
     }
     canvas_.put(wire.x2, end, U'▼');
-    const std::string label = label_of(edge);
-    if (label.empty() || labelled_[{edge.to.stage, wire.x2}] == label) return;
-    labelled_[{edge.to.stage, wire.x2}] = label;
+    const std::string label = label_of(arc);
+    std::string& known = labelled_[{wire.line->to, wire.x2}];
+    if (label.empty() || known == label) return;
+    known = label;
     const int width = display_width(label);
     if (canvas_.blank(label_row, wire.x2 + 1, wire.x2 + width + 2)) {
       canvas_.text(wire.x2 + 2, label_row, label);
     } else {
-      notes_.push_back(fmt::format("{}: {}", edge.name, label));
+      notes_.push_back(fmt::format("{}: {}", edge ? edge->name : call_of(arc).name, label));
     }
   }
 
@@ -230,8 +256,11 @@ class Drawing {
   void back_edges() {
     std::map<std::pair<std::uint32_t, std::string>, std::vector<const EdgePlan*>> by_port;
     for (const int index : layout_.back) {
-      const EdgePlan& edge = plan_.edges[index];
-      by_port[{edge.from.stage, edge.from.port}].push_back(&edge);
+      if (const EdgePlan* edge = edge_of(index)) {
+        by_port[{edge->from.stage, edge->from.port}].push_back(edge);
+      } else {
+        notes_.push_back(call_of(index).name);  // of a service that stands above in the flow
+      }
     }
     int column = 0;
     for (const auto& [port, edges] : by_port) {
@@ -270,8 +299,8 @@ class Drawing {
   Layout layout_;
   Canvas canvas_;
   std::map<std::uint32_t, std::pair<int, const LayoutNode*>> tops_;
-  std::map<int, int> bottoms_;  // of nodes: the first row below
-  std::map<std::pair<std::uint32_t, int>, std::string> labelled_;
+  std::map<int, int> bottoms_;                           // of nodes: the first row below
+  std::map<std::pair<int, int>, std::string> labelled_;  // by node and column
   std::vector<std::string> notes_;
   bool gate_drawn_ = false;
 };

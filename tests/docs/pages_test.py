@@ -14,7 +14,6 @@ SKIP = {".git", ".deps", "models", "runs", "data"}
 # The program, when it is built; its commands are then what it says itself.
 PROGRAM = sys.argv[2] if len(sys.argv) > 2 else ""
 COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "schema", "run", "resume",
-COMMANDS = {"check", "plan", "draw", "kinds", "explain", "reference", "schema", "run", "resume",
             "status", "samples", "eval", "stop", "test"}
 sys.argv = sys.argv[:1]
 

@@ -162,3 +162,32 @@ TEST_CASE("a_picture_says_what_the_graph_sets_and_escapes_it") {
   CHECK(drawn.find("at most 16 groups of 1 in flight") != std::string::npos);
   CHECK(drawn.find("prefers-color-scheme:dark") != std::string::npos);
 }
+
+TEST_CASE("routes_and_calls_are_drawn_in_every_format") {
+  const Kinds kinds = test_kinds();
+  const LoadResult result = load_graph(
+      std::string(TROUPE_SOURCE_DIR) + "/tests/golden/graphs/good/routes.toml", {}, kinds);
+  INFO(result.rendered(false));
+  REQUIRE(result.ok());
+  const Plan& plan = *result.plan;
+  REQUIRE(plan.routes.size() == 1);
+  REQUIRE(plan.calls.size() == 1);
+  const std::string svg = draw_svg(plan);
+  CHECK(count(svg, "class=\"line call\"") == 1);
+  CHECK(count(svg, "class=\"head call\"") == 2);  // a call leads there and back
+  CHECK(svg.find(">16 at once<") != std::string::npos);
+  CHECK(svg.find(">task<") != std::string::npos);
+  const std::string mermaid = draw_mermaid(plan);
+  CHECK(mermaid.find("route0{\"task\"}") != std::string::npos);
+  CHECK(mermaid.find("<-->|\"calls<br/>16 at once<br/>within 30s\"|") != std::string::npos);
+  const std::string text = draw_text(plan, 200);
+  CHECK(count(text, "▲") == 1);
+  CHECK(text.find("calls, 16 at once, within 30s") != std::string::npos);
+  // Every branch says whose samples go down it.
+  for (const std::string task : {"math", "code", "small talk"}) {
+    CHECK(svg.find(">" + task + "<") != std::string::npos);
+    CHECK(mermaid.find("|\"" + task) != std::string::npos);
+    CHECK(text.find(task) != std::string::npos);
+    CHECK(draw_dot(plan).find("label=\"" + task) != std::string::npos);
+  }
+}
