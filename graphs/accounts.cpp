@@ -14,7 +14,14 @@ class Ways {
  public:
   explicit Ways(Draft& draft) : draft_(draft), way_(draft.edges.size()) {
     std::iota(way_.begin(), way_.end(), 0u);
-    for (const DraftJoin& join : draft.joins) unite(join.entries);
+    // Also forks inside of a join are one way: each of their copies ends a branch of it.
+    for (const DraftJoin& join : draft.joins) {
+      std::map<std::pair<std::uint32_t, const PortSpec*>, std::vector<std::uint32_t>> forks;
+      for (const std::uint32_t edge : join.inside) {
+        forks[{draft.edges[edge].from, draft.edges[edge].out}].push_back(edge);
+      }
+      for (const auto& [port, edges] : forks) unite(edges);
+    }
     for (const DraftRoute& route : draft.routes) unite(route.edges);
     learns_.resize(draft.stages.size());
     for (std::uint32_t i = 0; i < draft.stages.size(); ++i) {

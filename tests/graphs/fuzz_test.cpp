@@ -1,7 +1,9 @@
 // Broken bytes: mutated good and wrong graphs, under seeds. Nothing crashes, every span lies in its
 // source, everything can be rendered, and a plan comes exactly without errors.
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "graphs/load.hpp"
@@ -62,6 +64,16 @@ const char* const kPieces[] = {"->",
                                "[edge.\"a -> b\"]\n",
                                "kind",
                                "else",
+                               "else: ",
+                               " | ",
+                               "[math: ",
+                               "'a b'",
+                               "task = \"code\"\n",
+                               "task_field = \"subject\"\n",
+                               "group = true\n",
+                               "swap = true\n",
+                               "deadline = \"1s\"\n",
+                               "when_full = \"drop_oldest\"\n",
                                "\t",
                                "\r\n",
                                "9223372036854775807",
@@ -192,7 +204,10 @@ TEST_CASE("mutated_graphs_are_checked_without_a_crash") {
   REQUIRE(all.size() > 40);
   REQUIRE(good.size() > 3);
   int plans = 0;
-  for (std::uint64_t seed = 0; seed < 12000; ++seed) {
+  // TROUPE_FUZZ_COUNT=1000000 build/tests/graphs_test mutated_graphs_are_checked_without_a_crash
+  const char* more = std::getenv("TROUPE_FUZZ_COUNT");
+  const std::uint64_t count = more ? std::strtoull(more, nullptr, 10) : 12000;
+  for (std::uint64_t seed = 0; seed < count; ++seed) {
     Rng rng(seed, 3);
     // Every other one is a good graph with one wound, which often survives.
     const bool light = seed % 2 == 0;
@@ -242,4 +257,43 @@ TEST_CASE("hostile_nesting_and_size_end_in_a_diagnostic") {
   CHECK(code_of("a = " + std::string(100000, '[')) == "E0102");
   CHECK(code_of(std::string(2 << 20, '#')) == "E0101");
   CHECK(code_of("") == "E0104");
+}
+
+TEST_CASE("large_and_tangled_flows_end_in_a_diagnostic_and_soon") {
+  const Kinds kinds = test_kinds();
+  const auto codes_of = [&](const std::string& flow, const std::string& stages = "") {
+    const std::string text = "format = 1\n" + stages + "[graph]\nflow = [" + flow + "]\n";
+    const LoadResult result = load_graph_text(text, "x.toml", {}, kinds);
+    REQUIRE_FALSE(result.ok());
+    REQUIRE(result.diagnostics.size() <= 110);
+    std::set<std::string> out;
+    for (const Diagnostic& diagnostic : result.diagnostics) out.insert(diagnostic.code);
+    return out;
+  };
+  const auto repeated = [](const std::string& what, const std::string& between, int times) {
+    std::string out = what;
+    for (int i = 1; i < times; ++i) out += between + what;
+    return out;
+  };
+  CHECK(codes_of("\"g -> (" + repeated("a", " & ", 100000) + ") -> r\"").contains("E0311"));
+  std::string labels;
+  for (int i = 0; i < 3000; ++i) labels += "t" + std::to_string(i) + " | ";
+  CHECK(codes_of("\"g -> [" + labels + "x: a]\"").contains("E0311"));
+  std::string unknown = "a";
+  for (int i = 0; i < 60000; ++i) unknown += " -> u" + std::to_string(i);
+  CHECK(codes_of("\"" + unknown + "\"").contains("E0311"));
+  const std::string side = repeated("(" + repeated("v", " & ", 200) + ")", " & ", 200);
+  CHECK(codes_of("\"(" + side + ") ~> (" + side + ")\"").contains("E0311"));
+  // Every stage leads to every other: a tangle of cycles.
+  std::string stages, lines;
+  for (int i = 0; i < 120; ++i) {
+    stages += "[stage.v" + std::to_string(i) + "]\nkind = \"pass\"\n";
+    for (int j = 0; j < 120; ++j) {
+      lines += "\"v" + std::to_string(i) + " -> v" + std::to_string(j) + "\",";
+    }
+  }
+  CHECK(codes_of(lines, stages).contains("E0404"));
+  std::string many;
+  for (int i = 0; i < 5000; ++i) many += "[stage.s" + std::to_string(i) + "]\nkind = \"pass\"\n";
+  CHECK(codes_of("\"s0 -> s1\"", many).contains("E0311"));
 }
