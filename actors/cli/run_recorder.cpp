@@ -204,6 +204,7 @@ Result<void> RunRecorder::refilled(const runtime::EndedSample& failed, const Sam
 }
 
 Result<void> RunRecorder::journal(const runtime::BatchRecord& batch) {
+  const Timed timed(*this);
   ledger::JournaledBatch record{batch.step, {}, batch.gate};
   for (const auto& group : batch.groups)
     record.groups.push_back({group.id, group.number, group.version, group.message});
