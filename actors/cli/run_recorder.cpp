@@ -332,6 +332,9 @@ Result<void> RunRecorder::commit_checkpoint(Version version) {
     oldest = 0;
   TROUPE_TRY(journal_->drop_before(oldest));
   log_->info("", "checkpoint of step " + std::to_string(version.step));
+  // A ledger that stays large is no reason to end a run.
+  if (const auto packed = ledger_->pack(version.step); !packed.ok())
+    log_->warning("", "the ledger was not packed: " + packed.error().message);
   return {};
 }
 

@@ -161,6 +161,12 @@ Result<std::uint64_t> Ledger::end_left_over(std::string_view reason) {
 }
 
 Result<void> Ledger::commit(Durability durability) { return state_->commit(durability); }
+Result<std::uint64_t> Ledger::pack(std::uint32_t step) {
+  // A block is packed in about 10 ms; a checkpoint takes longer than so many of them.
+  constexpr std::uint32_t kBlockRows = 4096, kBlocksMax = 16;
+  if (!state_->store) return std::uint64_t{0};
+  return state_->store->pack(step, kBlockRows, kBlocksMax);
+}
 Result<void> Ledger::commit_if_due() { return state_->commit_if_due(); }
 
 const CommitStats& Ledger::commit_stats() const { return state_->stats; }

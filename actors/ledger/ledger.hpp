@@ -144,6 +144,10 @@ class Ledger {
 
   /// Writes all events so far. Cheap when there are none.
   Result<void> commit(Durability durability = Durability::Process);
+  /// Packs what is committed and ended for good by the checkpoint of `step` (store.hpp), so that a
+  /// long run's file grows by some ten bytes a prompt. Every question is answered as before. Call
+  /// it after a checkpoint. Returns how many prompts; a refusal of the disk changes nothing.
+  Result<std::uint64_t> pack(std::uint32_t step);
   /// Commits if one is due. Every event does this too; call it from a timer when it is quiet.
   Result<void> commit_if_due();
 

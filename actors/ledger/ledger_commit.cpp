@@ -105,6 +105,7 @@ Result<void> Ledger::State::load(std::uint32_t checkpoint_step, const json* chec
     return {};
   }
   if (stored) totals = *stored;
+  TROUPE_TRY(store->unpack_changed(checkpoint_step));
   TROUPE_TRY(load_rows(checkpoint_step));
   ++totals.sequence;  // the repair itself: a ledger that was repaired differs from before
   ++events_waiting;

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS batch(
   id INTEGER PRIMARY KEY, step INTEGER, incarnation INTEGER, pass INTEGER, prompts BLOB,
   crc INTEGER);
 CREATE TABLE IF NOT EXISTS reason(id INTEGER PRIMARY KEY, text TEXT);
+CREATE TABLE IF NOT EXISTS block(
+  first INTEGER PRIMARY KEY, count INTEGER, prompts BLOB, crc INTEGER);
 CREATE TABLE IF NOT EXISTS base(id INTEGER PRIMARY KEY, summary TEXT, crc INTEGER);
 )sql";
 
@@ -94,8 +96,7 @@ Result<Store> Store::open_to_read(const std::filesystem::path& path, const std::
   std::error_code code;
   const auto log_bytes = std::filesystem::file_size(log, code);
   if (!code && log_bytes > 0) return first.error();
-  TROUPE_ASSIGN(store.database_,
-                Database::open(path, Database::Access::Immutable, vfs));
+  TROUPE_ASSIGN(store.database_, Database::open(path, Database::Access::Immutable, vfs));
   return store;
 }
 
@@ -103,8 +104,7 @@ Result<void> Store::prepare_writes() {
   TROUPE_ASSIGN(put_prompt_, database_.prepare("INSERT OR REPLACE INTO prompt VALUES "
                                                "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"));
   TROUPE_ASSIGN(remove_prompt_, database_.prepare("DELETE FROM prompt WHERE number = ?1"));
-  TROUPE_ASSIGN(put_batch_,
-                database_.prepare("INSERT INTO batch VALUES (NULL,?1,?2,?3,?4,?5)"));
+  TROUPE_ASSIGN(put_batch_, database_.prepare("INSERT INTO batch VALUES (NULL,?1,?2,?3,?4,?5)"));
   TROUPE_ASSIGN(put_reason_, database_.prepare("INSERT OR REPLACE INTO reason VALUES (?1,?2)"));
   TROUPE_ASSIGN(put_totals_, database_.prepare("INSERT OR REPLACE INTO totals VALUES "
                                                "(0,?1,?2,?3,?4,?5,?6)"));
@@ -131,27 +131,38 @@ Result<std::optional<Totals>> Store::totals() {
   return std::optional<Totals>(totals);
 }
 
+Result<std::optional<PromptRecord>> Store::record_of(const Statement& row) {
+  PromptRecord record;
+  record.number = row.integer(0);
+  record.id = {as_u32(row.integer(1)), as_u32(row.integer(2)), row.integer(3)};
+  record.position = row.integer(4);
+  record.version = {as_u32(row.integer(5)), as_u32(row.integer(6))};
+  const std::uint64_t group_size = row.integer(7);
+  const std::string_view samples = row.blob(8);
+  if (group_size > UINT16_MAX ||
+      !decode_samples(samples, static_cast<std::uint16_t>(group_size), record) ||
+      ledger::checksum(record, samples) != row.integer(9))
+    return std::optional<PromptRecord>();
+  return std::optional<PromptRecord>(std::move(record));
+}
+
 Result<std::uint64_t> Store::each_prompt(const std::function<void(PromptRecord)>& visit) {
+  TROUPE_ASSIGN(std::uint64_t damaged,
+                each_block([&](std::uint64_t, std::vector<PromptRecord> records) {
+                  for (PromptRecord& record : records) visit(std::move(record));
+                  return Result<void>();
+                }));
   TROUPE_ASSIGN(Statement select,
                 database_.prepare("SELECT number, dataset, epoch, row, position, incarnation, "
                                   "step, group_size, samples, crc FROM prompt ORDER BY number"));
-  std::uint64_t damaged = 0;
   for (;;) {
     TROUPE_ASSIGN(const bool row, select.step());
     if (!row) return damaged;
-    PromptRecord record;
-    record.number = select.integer(0);
-    record.id = {as_u32(select.integer(1)), as_u32(select.integer(2)), select.integer(3)};
-    record.position = select.integer(4);
-    record.version = {as_u32(select.integer(5)), as_u32(select.integer(6))};
-    const std::uint64_t group_size = select.integer(7);
-    const std::string_view samples = select.blob(8);
-    if (group_size > UINT16_MAX ||
-        !decode_samples(samples, static_cast<std::uint16_t>(group_size), record) ||
-        ledger::checksum(record, samples) != select.integer(9))
-      ++damaged;
+    TROUPE_ASSIGN(auto record, record_of(select));
+    if (record)
+      visit(std::move(*record));
     else
-      visit(std::move(record));
+      ++damaged;
   }
 }
 
@@ -202,30 +213,33 @@ Result<std::optional<std::string>> Store::base() {
   return std::optional<std::string>(std::move(summary));
 }
 
+Result<void> Store::put_row(const PromptRecord& record) {
+  const std::string samples = encode_samples(record);
+  put_prompt_.bind(1, record.number)
+      .bind(2, record.id.dataset)
+      .bind(3, record.id.epoch)
+      .bind(4, record.id.row)
+      .bind(5, record.position)
+      .bind(6, record.version.incarnation)
+      .bind(7, record.version.step)
+      .bind(8, record.group_size())
+      .bind_blob(10, samples)
+      .bind(11, ledger::checksum(record, samples));
+  if (const auto end = record.end())
+    put_prompt_.bind(9, static_cast<std::uint64_t>(*end));
+  else
+    put_prompt_.bind_null(9);
+  return put_prompt_.run();
+}
+
 Result<void> Store::write_rows(const Changes& changes) {
   if (changes.replace_everything)
     TROUPE_TRY(database_.execute(
-        "DELETE FROM prompt; DELETE FROM batch; DELETE FROM reason; DELETE FROM base;"));
+        "DELETE FROM prompt; DELETE FROM block; DELETE FROM batch; DELETE FROM reason; "
+        "DELETE FROM base;"));
   for (std::uint64_t number : changes.removed_numbers)
     TROUPE_TRY(remove_prompt_.bind(1, number).run());
-  for (const PromptRecord* record : changes.prompts) {
-    const std::string samples = encode_samples(*record);
-    put_prompt_.bind(1, record->number)
-        .bind(2, record->id.dataset)
-        .bind(3, record->id.epoch)
-        .bind(4, record->id.row)
-        .bind(5, record->position)
-        .bind(6, record->version.incarnation)
-        .bind(7, record->version.step)
-        .bind(8, record->group_size())
-        .bind_blob(10, samples)
-        .bind(11, ledger::checksum(*record, samples));
-    if (const auto end = record->end())
-      put_prompt_.bind(9, static_cast<std::uint64_t>(*end));
-    else
-      put_prompt_.bind_null(9);
-    TROUPE_TRY(put_prompt_.run());
-  }
+  for (const PromptRecord* record : changes.prompts) TROUPE_TRY(put_row(*record));
   if (changes.forget_batches_after) {
     TROUPE_ASSIGN(Statement remove, database_.prepare("DELETE FROM batch WHERE step > ?1"));
     TROUPE_TRY(remove.bind(1, *changes.forget_batches_after).run());
@@ -257,17 +271,21 @@ Result<void> Store::write_rows(const Changes& changes) {
       .run();
 }
 
+Result<void> Store::in_transaction(const std::function<Result<void>()>& body) {
+  Result<void> result = database_.execute("BEGIN IMMEDIATE");
+  if (!result.ok()) return result;
+  result = body();
+  if (result.ok()) result = database_.execute("COMMIT");
+  // After some errors SQLite has rolled back by itself; a second time is harmless.
+  if (!result.ok() && !sqlite3_get_autocommit(database_.handle()))
+    (void)database_.execute("ROLLBACK");
+  return result;
+}
+
 Result<void> Store::write(const Changes& changes, bool sync) {
   // In WAL mode FULL syncs the log with the commit, NORMAL only when the log is copied back.
   if (sync) TROUPE_TRY(database_.execute("PRAGMA synchronous=FULL"));
-  Result<void> result = database_.execute("BEGIN IMMEDIATE");
-  if (result.ok()) {
-    result = write_rows(changes);
-    if (result.ok()) result = database_.execute("COMMIT");
-    // After some errors SQLite has rolled back by itself; a second time is harmless.
-    if (!result.ok() && !sqlite3_get_autocommit(database_.handle()))
-      (void)database_.execute("ROLLBACK");
-  }
+  const Result<void> result = in_transaction([&] { return write_rows(changes); });
   if (sync) TROUPE_TRY(database_.execute("PRAGMA synchronous=NORMAL"));
   return result;
 }

@@ -16,7 +16,8 @@
 
 namespace troupe::ledger {
 
-inline constexpr std::uint32_t kLedgerFormat = 1;
+/// 2: ended prompts may lie packed in blocks.
+inline constexpr std::uint32_t kLedgerFormat = 2;
 
 /// Running totals, written with every commit; independent of the records that they count.
 struct Totals {
@@ -65,11 +66,29 @@ class Store {
   Result<void> begin_reading() { return database_.execute("BEGIN"); }
   Result<void> end_reading() { return database_.execute("COMMIT"); }
 
+  /// Moves the rows of prompts that ended for good by `step` into compressed blocks of
+  /// `block_rows`, some 10 bytes a prompt instead of 200; nothing of them is lost, and what is less
+  /// than a block stays as it is. At most `blocks_max` blocks, each in a transaction of its own, so
+  /// that nobody waits long. Returns how many rows were moved.
+  Result<std::uint64_t> pack(std::uint32_t step, std::uint32_t block_rows,
+                             std::uint32_t blocks_max);
+  /// Makes rows again of the blocks in which a resume from the checkpoint of `step` changes
+  /// anything. Returns how many rows.
+  Result<std::uint64_t> unpack_changed(std::uint32_t step);
+
   /// All of it or nothing. `sync`: on stable storage when it returns.
   Result<void> write(const Changes& changes, bool sync);
 
  private:
   Result<void> write_rows(const Changes& changes);
+  Result<void> put_row(const PromptRecord& record);
+  /// The whole blocks in order, with the number that names each; damaged ones are counted.
+  Result<std::uint64_t> each_block(
+      const std::function<Result<void>(std::uint64_t, std::vector<PromptRecord>)>& visit);
+  Result<std::optional<PromptRecord>> record_of(const Statement& row);
+  Result<std::uint64_t> pack_block(std::uint32_t step, std::uint32_t block_rows,
+                                   std::uint64_t& after);
+  Result<void> in_transaction(const std::function<Result<void>()>& body);
   Result<void> prepare_writes();
   std::filesystem::path path_;
   Database database_;
