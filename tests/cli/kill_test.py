@@ -206,8 +206,8 @@ class Kill(TinyRunTest):
             if not self.kill(run):
                 refusals += 1
                 said = run.said()
-                self.check_one_error(said, FAILED, "No space left on device", self.RUN,
-                                     "Free some space")
+                self.check_one_error(said, FAILED, self.RUN, "Free some space")
+                self.assertRegex(said.err, "No space left on device|disk is full")
             records = self.check_after_death(records)
             os.remove(filler)
             life = self.incarnation() + 1
