@@ -62,7 +62,10 @@ Coordinator::Coordinator(const graphs::Plan& plan, const Options& options, Recor
   }
 }
 
-void Coordinator::begin() {
+// As an event: stages answer at once, on other threads than the one that called begin().
+void Coordinator::begin() { host_.post(kCoordinator, kCoordinator, Start{}); }
+
+void Coordinator::on(Start&&) {
   progress_at_ = host_.clock().now();
   for (const Address stage : running_) post(stage, Start{});
   redo_next();

@@ -48,7 +48,7 @@ class Coordinator final : public Actor {
                                                    Recorder& recorder, Host& host,
                                                    OnOutcome on_outcome);
 
-  /// Starts every stage of the flow. Called once, by the host.
+  /// Starts every stage of the flow. Called once, when the host knows all actors; any thread.
   void begin();
   void handle(std::span<Event> events) override;
   /// Grows at least every quarter of the stall timeout while events are handled. Any thread.
@@ -66,6 +66,7 @@ class Coordinator final : public Actor {
     bool assembled = false;
   };
 
+  void on(Start&&);
   void on(AskAdmission&& event);
   void on(SlotMissing&& event);
   void on(Assembled&& event);
