@@ -12,7 +12,7 @@
 namespace troupe::ledger {
 namespace {
 
-// A file: magic, format, checksum of the rest; step, number of groups, the gate's state, the
+// A file: magic, checksum of the rest, format; step, number of groups, the gate's state, the
 // groups. All integers little-endian.
 constexpr std::string_view kMagic = "TRPBATCH";
 constexpr std::uint32_t kFormat = 1;
@@ -37,6 +37,7 @@ std::optional<std::uint32_t> step_of(std::string_view name) {
 
 std::string encode(const JournaledBatch& batch) {
   std::string body;
+  put(body, kFormat);
   put(body, batch.step);
   put(body, static_cast<std::uint32_t>(batch.groups.size()));
   put(body, static_cast<std::uint64_t>(batch.gate.size()));
@@ -53,7 +54,6 @@ std::string encode(const JournaledBatch& batch) {
                 group.message->size() * sizeof(std::uint64_t));
   }
   std::string head(kMagic);
-  put(head, kFormat);
   put(head, crc32c(body));
   return head + body;
 }
@@ -95,12 +95,12 @@ Result<JournaledBatch> Journal::read(std::uint32_t step) const {
   std::string_view bytes = content;
   if (bytes.size() < kHeader || !bytes.starts_with(kMagic)) return damaged("it has no header");
   bytes.remove_prefix(kMagic.size());
+  if (take<std::uint32_t>(bytes) != crc32c(bytes)) return damaged("it has a wrong checksum");
   if (const auto format = take<std::uint32_t>(bytes); format != kFormat)
     return Error{ErrorCode::Unsupported,
                  fmt::format("the journaled batch '{}' has format {}; this program reads {}",
                              path.string(), format, kFormat),
                  "Use the version of troupe that made it, or a later one"};
-  if (take<std::uint32_t>(bytes) != crc32c(bytes)) return damaged("it has a wrong checksum");
   JournaledBatch batch;
   if (bytes.size() < 16) return damaged("it ends early");
   batch.step = take<std::uint32_t>(bytes);
