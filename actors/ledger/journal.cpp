@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "actors/ledger/formats.hpp"
 #include "actors/ledger/little_endian.hpp"
 #include "schemas/base/crc32c.hpp"
 
@@ -97,10 +98,7 @@ Result<JournaledBatch> Journal::read(std::uint32_t step) const {
   bytes.remove_prefix(kMagic.size());
   if (take<std::uint32_t>(bytes) != crc32c(bytes)) return damaged("it has a wrong checksum");
   if (const auto format = take<std::uint32_t>(bytes); format != kFormat)
-    return Error{ErrorCode::Unsupported,
-                 fmt::format("the journaled batch '{}' has format {}; this program reads {}",
-                             path.string(), format, kFormat),
-                 "Use the version of troupe that made it, or a later one"};
+    return later_format("the journaled batch '" + path.string() + "'", format, kFormat, "");
   JournaledBatch batch;
   if (bytes.size() < 16) return damaged("it ends early");
   batch.step = take<std::uint32_t>(bytes);

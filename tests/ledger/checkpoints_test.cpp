@@ -196,3 +196,20 @@ TEST_CASE("a_full_disk_leaves_the_former_checkpoint") {
   REQUIRE_OK(save(checkpoints, 2));
   CHECK(checkpoints.latest().value().checkpoint->step == 2);
 }
+
+TEST_CASE("a_checkpoint_of_a_later_format_is_refused_and_not_passed_over") {
+  TemporaryFolder folder;
+  Checkpoints checkpoints = open(real_disk(), folder.path());
+  REQUIRE_OK(save(checkpoints, 1));
+  REQUIRE_OK(save(checkpoints, 2));
+  const auto file = checkpoint_folder(folder.path(), 2) / "manifest.json";
+  json sealed = json::parse(content_of(file));
+  sealed["manifest"]["format"] = 99;
+  sealed["crc32c"] = crc32c(sealed["manifest"].dump());
+  write_file(file, sealed.dump());
+  // The one before is whole, but going on from it would lose what the later program did.
+  const auto latest = checkpoints.latest();
+  REQUIRE_FALSE(latest.ok());
+  CHECK(latest.error().code == ErrorCode::Unsupported);
+  CHECK(latest.error().message.find("99") != std::string::npos);
+}

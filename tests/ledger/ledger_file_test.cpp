@@ -469,3 +469,20 @@ TEST_CASE("random_events_keep_the_equation_and_any_commit_can_be_resumed_from") 
     }
   }
 }
+
+TEST_CASE("a_ledger_of_a_later_format_is_refused_and_left_as_it_is") {
+  TemporaryFolder folder;
+  const auto file = folder / "ledger.sqlite";
+  {
+    auto ledger = create(file);
+    admit(*ledger, 1);
+    REQUIRE_OK(ledger->commit());
+  }
+  sql(file, "UPDATE totals SET format = 99");
+  const auto refused = Ledger::resume({.path = file}, 0);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::Unsupported);
+  CHECK(refused.error().message.find("99") != std::string::npos);
+  sql(file, "UPDATE totals SET format = 2");
+  CHECK(resume(file, 0)->accounts().samples.in_flight == 2);
+}
