@@ -114,10 +114,35 @@ class CallCycles {
   std::vector<const DraftCall*> way_;
 };
 
+/// Calls belong to no group, so nothing says which version is to answer them.
+void check_exact(Draft& draft) {
+  const auto exact = draft.run.find("exact");
+  if (exact == draft.run.end() || !exact->second.value.as_bool()) return;
+  for (const DraftCall& call : draft.calls) {
+    const auto weights =
+        std::find_if(draft.edges.begin(), draft.edges.end(), [&](const DraftEdge& edge) {
+          return edge.to == call.to && edge.delivery == Delivery::Latest;
+        });
+    if (weights == draft.edges.end()) continue;
+    const std::string& service = draft.stages[call.to].name;
+    Diagnostic& found = draft.findings.error(
+        codes::kExactCall,
+        fmt::format("the run cannot be exact: `{}` calls `{}`, which gets new weights",
+                    draft.stages[call.from].name, service),
+        call.to_span, "which weights answer a call depends on timing");
+    found.secondary.push_back({exact->second.value_span, "exact is asked for here"});
+    found.help.push_back(
+        fmt::format("let the call go to a stage whose weights stay, with a model of its own "
+                    "(a second generator beside `{}`), or set run.exact = false",
+                    service));
+  }
+}
+
 }  // namespace
 
 void check_calls(Draft& draft) {
   if (!draft.flow_broken) check_ports(draft);
+  check_exact(draft);
   CallCycles(draft).run();
 }
 

@@ -160,6 +160,22 @@ may therefore not run a model, except for learners, where a test ends.)"},
                 R"(
 `text` is one completion, or a list of them: the samples of one prompt, 1 to 1024. Other lists of
 the test have one value for each of them, in their order; a value without [ ] holds for all.)"},
+    Explanation{codes::kMemoryLimit, "more memory than [run] memory allows",
+                R"(
+What models, engines and full queues need together is more than the graph says it may use. Nothing
+was loaded. `troupe plan FILE` shows the sum row by row; the message names the largest row and
+options that make it fit. The computed sum is an upper bound: real peaks are a little below.)"},
+    Explanation{codes::kMachineTooSmall, "more memory than this machine has",
+                R"(
+The run would be killed, or would make the machine crawl, in the middle of its work, so it does not
+begin. `troupe plan FILE` shows the sum row by row. In a container, what counts is the container's
+limit. `troupe check` only warns of this (W0613): the graph may be for another machine.)"},
+    Explanation{codes::kExactCall, "exact, and a call to a service that learns",
+                R"(
+In an exact run a generator changes its weights when a group of a newer version comes to it, so that
+every sample is made by the same weights in every run. A call belongs to no group: which weights
+answer it would depend on timing. Let the service run a model of its own that gets no weights, or
+give up `exact`.)"},
     Explanation{codes::kUnknownKind, "unknown kind",
                 R"(
 `kind` says what a stage does. `troupe kinds` lists the kinds of this program; a kind of your own
@@ -387,6 +403,10 @@ warning.)"},
 The evaluator's questions come from the file that is trained on, and nothing keeps rows apart, so
 its accuracy would show what was learned by heart. Give both datasets the same test_fraction, and
 one of them split = "train", the other split = "test". A warning.)"},
+    Explanation{codes::kMachineIsSmaller, "this machine has less memory",
+                R"(
+The graph is right, but a run of it would need more memory than the machine that checks it has:
+`troupe run` would refuse here (E0191). A warning, because it may be meant for another machine.)"},
 };
 
 }  // namespace

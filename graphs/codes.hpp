@@ -40,6 +40,10 @@ inline constexpr std::string_view kTestTarget = "E0171";
 inline constexpr std::string_view kTestExpects = "E0172";
 inline constexpr std::string_view kTestNeedsModel = "E0173";
 inline constexpr std::string_view kTestSamples = "E0174";
+// what a run can have or promise
+inline constexpr std::string_view kMemoryLimit = "E0190";
+inline constexpr std::string_view kMachineTooSmall = "E0191";
+inline constexpr std::string_view kExactCall = "E0192";
 // names
 inline constexpr std::string_view kUnknownKind = "E0201";
 inline constexpr std::string_view kUnknownStage = "E0202";
@@ -98,5 +102,6 @@ inline constexpr std::string_view kUnusedModel = "W0605";
 inline constexpr std::string_view kNeverTaken = "W0606";
 inline constexpr std::string_view kUnmixedWeight = "W0611";
 inline constexpr std::string_view kSameData = "W0612";
+inline constexpr std::string_view kMachineIsSmaller = "W0613";
 
 }  // namespace troupe::graphs::codes

@@ -231,6 +231,9 @@ const std::vector<OptionSpec>& model_options();
 /// Options that every stage has besides those of its kind.
 const std::vector<OptionSpec>& stage_options();
 
+// resources.cpp: memory against [run] memory and the machine.
+void check_memory(Draft& draft, const Plan& plan);
+
 // make_plan.cpp: only for a draft without errors.
 Plan make_plan(const Draft& draft);
 

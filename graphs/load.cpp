@@ -39,6 +39,7 @@ void check(Draft& draft, const RawNode& root, LoadResult& out) {
   }
   if (draft.findings.has_errors()) return;
   Plan plan = make_plan(draft);
+  check_memory(draft, plan);
   out.tests = check_tests(draft, plan);
   if (draft.findings.has_errors()) {
     out.tests.clear();

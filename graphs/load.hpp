@@ -12,6 +12,7 @@
 #include "graphs/contract.hpp"
 #include "graphs/diagnostic.hpp"
 #include "graphs/plan.hpp"
+#include "graphs/resources.hpp"
 #include "graphs/tests.hpp"
 #include "schemas/base/result.hpp"
 
@@ -44,6 +45,7 @@ struct GraphInput {
 struct LoadOptions {
   bool check_files = false;  // also diagnose models and data files that do not exist
   ReadFile read{};           // empty: files_on_disk()
+  Estimate estimate{};       // of memory, held against its limits; empty: nobody asks
 };
 
 /// `kinds` must outlive the plan.

@@ -116,6 +116,45 @@ std::string mix_text(const Plan& plan, const MixPlan& mix) {
   return out;
 }
 
+std::string memory_text(const Plan& plan, const Resources& resources) {
+  std::string out = "\nmemory\n", owner;
+  bool complete = true;
+  for (const MemoryRow& row : memory_rows(plan, resources)) {
+    if (row.owner != owner) out += fmt::format("  {}\n", owner = row.owner);
+    complete &= row.bytes.has_value();
+    const std::string size = row.bytes ? size_text(*row.bytes) : "unknown";
+    out += line("  " + fmt::format("{:>12}", size), row.what, row.from);
+  }
+  out += line("total", size_text(memory_total(plan, resources)),
+              complete ? "at most" : "without what is unknown");
+  const auto limit = plan.run.options.find("memory");
+  if (limit != plan.run.options.end())
+    out += line("allowed", limit->second.value.text(), limit->second.origin.place);
+  if (resources.machine_bytes > 0)
+    out += line("this machine", size_text(resources.machine_bytes), "");
+  out += "\ncores\n";
+  for (const CoreRow& row : resources.cores) out += line(row.owner, row.threads, row.from);
+  if (resources.machine_cores > 0)
+    out += line("this machine", std::to_string(resources.machine_cores), "");
+  return out;
+}
+
+Json resources_json(const Plan& plan, const Resources& resources) {
+  Json out = {{"memory", Json::array()}, {"cores", Json::array()}};
+  for (const MemoryRow& row : memory_rows(plan, resources)) {
+    Json one = {{"owner", row.owner}, {"what", row.what}};
+    one["bytes"] = row.bytes ? Json(*row.bytes) : Json(nullptr);
+    one["from"] = row.from;
+    out["memory"].push_back(std::move(one));
+  }
+  for (const CoreRow& row : resources.cores)
+    out["cores"].push_back({{"owner", row.owner}, {"threads", row.threads}, {"from", row.from}});
+  out["memory_bytes_max"] = memory_total(plan, resources);
+  if (resources.machine_bytes > 0) out["machine_bytes"] = resources.machine_bytes;
+  if (resources.machine_cores > 0) out["machine_cores"] = resources.machine_cores;
+  return out;
+}
+
 Json options_json(const Options& options) {
   Json out = Json::object();
   for (const auto& [name, option] : options) {
@@ -181,7 +220,7 @@ std::string dumped(const Json& json) {
 
 }  // namespace
 
-std::string print_plan(const Plan& plan) {
+std::string print_plan(const Plan& plan, const Resources* resources) {
   std::string out = fmt::format("plan {}  (hash {})\n\nrun\n", plan.run.name, plan.hash);
   out += options_text(plan.run.options, run_options());
   for (const ModelPlan& model : plan.models) {
@@ -206,13 +245,14 @@ std::string print_plan(const Plan& plan) {
   for (const JoinPlan& join : plan.joins) out += join_text(plan, join);
   for (const MixPlan& mix : all_mixes(plan)) out += mix_text(plan, mix);
   if (plan.gate) out += gate_text(plan);
+  if (resources) return out + memory_text(plan, *resources);
   out += "\nmemory\n";
   out += line("queues", fmt::format("at most {}", byte_size_text({queue_bytes(plan)})),
               "all edges full");
   return out;
 }
 
-std::string plan_json(const Plan& plan) {
+std::string plan_json(const Plan& plan, const Resources* resources) {
   Json out = {{"name", plan.run.name}, {"hash", plan.hash}, {"file", plan.file.string()}};
   out["run"] = options_json(plan.run.options);
   out["models"] = out["stages"] = Json::object();
@@ -259,6 +299,7 @@ std::string plan_json(const Plan& plan) {
     if (plan.gate->learner) out["gate"]["learner"] = plan.stages[*plan.gate->learner].name;
   }
   out["queue_bytes_max"] = queue_bytes(plan);
+  if (resources) out["resources"] = resources_json(plan, *resources);
   return dumped(out);
 }
 

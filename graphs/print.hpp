@@ -7,6 +7,7 @@
 
 #include "graphs/contract.hpp"
 #include "graphs/plan.hpp"
+#include "graphs/resources.hpp"
 
 namespace troupe::graphs {
 
@@ -19,9 +20,10 @@ std::string draw_mermaid(const Plan& plan);
 /// A picture of its own, for light and dark pages.
 std::string draw_svg(const Plan& plan);
 
-/// Everything resolved, each value with where it came from.
-std::string print_plan(const Plan& plan);
-std::string plan_json(const Plan& plan);
+/// Everything resolved, each value with where it came from; with `resources` also what it needs of
+/// the machine.
+std::string print_plan(const Plan& plan, const Resources* resources = nullptr);
+std::string plan_json(const Plan& plan, const Resources* resources = nullptr);
 
 /// One line per kind.
 std::string print_kinds(const Kinds& kinds);

@@ -253,6 +253,9 @@ const std::vector<OptionSpec>& run_options() {
           .option("stall_timeout", OptionType::Duration, "20m",
                   "a run that finishes no step for so long ends and says where it stands")
           .range(0.1, 7 * 86400)
+          .option("memory", OptionType::ByteSize,
+                  "a graph that plans to need more is refused; left out: what the machine has")
+          .at_least(1 << 20)
           .option("keep_samples", OptionType::ByteSize,
                   "the sample log keeps its newest so many bytes; left out: all")
           .at_least(1 << 20)

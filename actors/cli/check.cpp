@@ -8,7 +8,7 @@ namespace troupe::cli {
 
 int check(const GraphArguments& arguments) {
   if (names_recipe(arguments)) return check_recipe(arguments);
-  const graphs::LoadResult loaded = load(arguments, true);
+  const graphs::LoadResult loaded = load(arguments, Asks::Fits);
   const auto& plan = loaded.plan;
   if (!plan) return kConfiguration;
   if (arguments.json)

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "actors/cli/resources.hpp"
 #include "actors/ledger/run_directory.hpp"
 #include "actors/stages/kinds.hpp"
 
@@ -22,9 +23,15 @@ const runtime::KindSet& all_kinds() {
 
 bool colour_on_stderr() { return isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
-graphs::LoadResult load(const GraphArguments& arguments, bool check_files) {
+graphs::Estimate estimate_for(Asks asks) {
+  if (asks < Asks::Fits) return {};
+  return [asks](const graphs::Plan& plan) { return resources_here(plan, asks == Asks::ToRun); };
+}
+
+graphs::LoadResult load(const GraphArguments& arguments, Asks asks) {
   graphs::LoadOptions options;
-  options.check_files = check_files;
+  options.check_files = asks != Asks::Nothing;
+  options.estimate = estimate_for(asks);
   const graphs::GraphInput input{
       arguments.file, {arguments.overlays.begin(), arguments.overlays.end()}, arguments.sets};
   graphs::LoadResult loaded = graphs::load_graph(input, all_kinds().contracts(), options);

@@ -25,8 +25,17 @@ const runtime::KindSet& all_kinds();
 /// Whether standard error is a terminal that wants colour.
 bool colour_on_stderr();
 
+/// How much is asked of a graph besides its text.
+enum class Asks {
+  Nothing,  // not even whether the files that it names are there
+  Files,    // that they are there
+  Fits,     // and that there is the memory: a warning where this machine has too little
+  ToRun,    // the same, and that is an error
+};
+/// For LoadOptions::estimate.
+graphs::Estimate estimate_for(Asks asks);
 /// Loads a graph; shows its problems on standard error (or, with `json`, on standard output).
-graphs::LoadResult load(const GraphArguments& arguments, bool check_files);
+graphs::LoadResult load(const GraphArguments& arguments, Asks asks);
 
 /// Shows an error and what to do next on standard error. Returns `status`.
 int complain(const Error& error, int status);

@@ -9,7 +9,7 @@ namespace troupe::cli {
 
 int draw(const GraphArguments& arguments, const std::string& format) {
   if (names_recipe(arguments)) return draw_recipe(arguments, format);
-  const auto made = load(arguments, false).plan;
+  const auto made = load(arguments, Asks::Nothing).plan;
   if (!made) return kConfiguration;
   std::cout << (format == "dot"       ? graphs::draw_dot(*made)
                 : format == "mermaid" ? graphs::draw_mermaid(*made)

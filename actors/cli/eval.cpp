@@ -2,12 +2,12 @@
 #include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "actors/cli/commands.hpp"
 #include "actors/cli/context.hpp"
 #include "actors/cli/ending.hpp"
 #include "actors/cli/invocation.hpp"
+#include "actors/cli/resources.hpp"
 #include "actors/hosts/caf/caf_host.hpp"
 #include "actors/ledger/checkpoints.hpp"
 #include "actors/ledger/run_directory.hpp"
@@ -91,7 +91,7 @@ std::optional<Target> target_of(const GraphArguments& arguments, const std::stri
   const std::string& name = arguments.file;
   if (name.ends_with(".toml")) {
     status = kConfiguration;
-    auto plan = load(arguments, true).plan;
+    auto plan = load(arguments, Asks::Files).plan;
     if (!plan) return std::nullopt;
     return Target{std::move(*plan), model};
   }
@@ -108,7 +108,7 @@ std::optional<Target> target_of(const GraphArguments& arguments, const std::stri
   if (!run.ok()) return shown(run.error(), kUsage);
   auto invocation = read_invocation(*run);
   if (!invocation.ok()) return shown(invocation.error(), kRunFailed);
-  auto plan = load_run(*run, *invocation, arguments.sets);
+  auto plan = load_run(*run, *invocation, arguments.sets, Asks::Files);
   if (!plan.ok()) return shown(plan.error(), kRunFailed);
   status = kConfiguration;
   if (!*plan) return std::nullopt;
@@ -134,9 +134,7 @@ int eval(const GraphArguments& arguments, const std::string& model) {
     }
   }
   hosts::CafHost host(2);
-  const unsigned threads =
-      plan->run.threads > 0 ? plan->run.threads : std::max(1u, std::thread::hardware_concurrency());
-  stages::RealEngines engines(*plan, {threads, std::nullopt});
+  stages::RealEngines engines(*plan, {engine_threads(*plan), std::nullopt});
   stages::ThreadWorkers workers(1);
   EvaluationRecorder recorder;
   runtime::RunServices services{&workers, &real_disk(), &engines, &recorder, nullptr};

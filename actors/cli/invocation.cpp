@@ -140,13 +140,14 @@ std::vector<std::string> with_absolute_paths(std::vector<std::string> sets,
 
 Result<std::optional<graphs::Plan>> load_run(const std::filesystem::path& run,
                                              const Invocation& invocation,
-                                             const std::vector<std::string>& more) {
+                                             const std::vector<std::string>& more, Asks asks) {
   TROUPE_ASSIGN(const std::string text, real_disk().read(run / "graph.toml"));
   graphs::GraphInput input{
       invocation.graph, {invocation.overlays.begin(), invocation.overlays.end()}, invocation.sets};
   input.sets.insert(input.sets.end(), more.begin(), more.end());
   graphs::LoadOptions options;
   options.check_files = true;
+  options.estimate = estimate_for(asks);
   options.read = [&](const std::filesystem::path& path) -> Result<std::string> {
     if (path == invocation.graph) return text;
     for (const Invocation::File& file : invocation.files) {

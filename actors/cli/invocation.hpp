@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/cli/commands.hpp"
+#include "actors/cli/context.hpp"
 #include "graphs/load.hpp"
 #include "schemas/base/result.hpp"
 
@@ -41,6 +42,6 @@ std::vector<std::string> with_absolute_paths(std::vector<std::string> sets,
 /// are shown as `load` shows them; no plan then.
 Result<std::optional<graphs::Plan>> load_run(const std::filesystem::path& run,
                                              const Invocation& invocation,
-                                             const std::vector<std::string>& more);
+                                             const std::vector<std::string>& more, Asks asks);
 
 }  // namespace troupe::cli

@@ -5,6 +5,7 @@
 #include "actors/cli/context.hpp"
 #include "actors/cli/invocation.hpp"
 #include "actors/cli/recipe.hpp"
+#include "actors/cli/resources.hpp"
 #include "graphs/diff.hpp"
 #include "graphs/print.hpp"
 
@@ -17,7 +18,7 @@ std::optional<graphs::Plan> plan_of(const GraphArguments& arguments) {
     // A run knows absolute paths: so must the file, for one model to be the same in both.
     GraphArguments absolute = arguments;
     absolute.file = std::filesystem::absolute(arguments.file).lexically_normal().string();
-    auto made = load(absolute, false).plan;
+    auto made = load(absolute, Asks::Nothing).plan;
     if (made) made->file = arguments.file;
     return made;
   }
@@ -33,7 +34,7 @@ std::optional<graphs::Plan> plan_of(const GraphArguments& arguments) {
     complain(invocation.error());
     return std::nullopt;
   }
-  auto made = load_run(*run, *invocation, arguments.sets);
+  auto made = load_run(*run, *invocation, arguments.sets, Asks::Files);
   if (!made) {
     complain(made.error());
     return std::nullopt;
@@ -46,9 +47,11 @@ std::optional<graphs::Plan> plan_of(const GraphArguments& arguments) {
 
 int plan(const GraphArguments& arguments) {
   if (names_recipe(arguments)) return plan_recipe(arguments);
-  const auto made = load(arguments, false).plan;
+  const auto made = load(arguments, Asks::Nothing).plan;
   if (!made) return kConfiguration;
-  std::cout << (arguments.json ? graphs::plan_json(*made) + "\n" : graphs::print_plan(*made));
+  const graphs::Resources here = resources_here(*made, false);
+  std::cout << (arguments.json ? graphs::plan_json(*made, &here) + "\n"
+                               : graphs::print_plan(*made, &here));
   return kDone;
 }
 

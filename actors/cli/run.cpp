@@ -26,7 +26,7 @@ Error no_steps_left(const std::string& run, std::uint32_t step, std::uint64_t st
 
 int run(const GraphArguments& arguments, bool quiet) {
   if (names_recipe(arguments)) return run_recipe(arguments);
-  const graphs::LoadResult loaded = load(arguments, true);
+  const graphs::LoadResult loaded = load(arguments, Asks::ToRun);
   const auto& plan = loaded.plan;
   if (!plan) return kConfiguration;
   ledger::NewRun fresh;
@@ -58,7 +58,7 @@ int resume(const std::string& name, const std::vector<std::string>& sets, bool q
   if (!info.ok()) return complain(info.error(), kRunFailed);
   auto invocation = read_invocation(*path);
   if (!invocation.ok()) return complain(invocation.error(), kRunFailed);
-  auto plan = load_run(*path, *invocation, sets);
+  auto plan = load_run(*path, *invocation, sets, Asks::ToRun);
   if (!plan.ok()) return complain(plan.error(), kRunFailed);
   if (!*plan) return kConfiguration;
   const graphs::Plan& graph = **plan;

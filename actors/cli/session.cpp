@@ -14,6 +14,7 @@
 #include "actors/cli/data_log.hpp"
 #include "actors/cli/ending.hpp"
 #include "actors/cli/learning_summary.hpp"
+#include "actors/cli/resources.hpp"
 #include "actors/cli/run_recorder.hpp"
 #include "actors/hosts/caf/caf_host.hpp"
 #include "actors/ledger/status.hpp"
@@ -115,11 +116,6 @@ struct OutcomeSlot {
   }
 };
 
-unsigned engine_threads(const graphs::Plan& plan) {
-  if (plan.run.threads > 0) return plan.run.threads;
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
 struct Awaited {
   runtime::RunOutcome outcome;
   bool forced = false;  // the coordinator did not say so: it may be in the middle of something
@@ -209,7 +205,7 @@ int status_of(const runtime::RunOutcome& outcome, const ledger::Accounts& accoun
 int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
                 const SessionOptions& options) {
   Disk& disk = real_disk();
-  hosts::CafHost host(2);
+  hosts::CafHost host(kEventThreads);
   Narrator narrator(plan, options, host.clock());
   const auto fail_early = [&](const Error& error) {
     (void)directory.set_state(ledger::RunState::Failed, error.message, host.clock().wall_seconds());
@@ -233,7 +229,7 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   const TimePoint began = host.clock().now();
   stages::RealEngines engines(
       plan, {engine_threads(plan), options.resume ? options.resume->folder : std::nullopt});
-  stages::ThreadWorkers workers(2);
+  stages::ThreadWorkers workers(kWorkerThreads);
   runtime::RunServices services;
   services.workers = &workers;
   services.disk = &disk;

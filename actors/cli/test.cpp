@@ -178,7 +178,7 @@ int test(const GraphArguments& arguments, const std::string& only) {
       graphs.push_back({phase.phase, &*phase.graph.plan, &phase.graph.tests});
     return run_tests(arguments, only, graphs);
   }
-  const graphs::LoadResult loaded = load(arguments, false);
+  const graphs::LoadResult loaded = load(arguments, Asks::Nothing);
   if (!loaded.ok()) return kConfiguration;
   return run_tests(arguments, only, {{"", &*loaded.plan, &loaded.tests}});
 }

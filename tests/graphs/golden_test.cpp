@@ -37,6 +37,33 @@ std::vector<fs::path> graphs_in(const fs::path& folder) {
   return out;
 }
 
+/// Graphs named memory_* are held against a machine of 4 GiB, as `troupe check` would; those named
+/// memory_run_* as `troupe run` would.
+Estimate estimate_for(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (name.rfind("memory_", 0) != 0) return {};
+  const bool run = name.rfind("memory_run_", 0) == 0;
+  return [run](const Plan& plan) {
+    constexpr std::uint64_t kMiB = 1 << 20;
+    const auto number = [&](const char* stage, const char* option) {
+      return static_cast<std::uint64_t>(plan.stage(stage).option(option).as_int());
+    };
+    Resources out;
+    out.machine_bytes = 4096 * kMiB;
+    out.must_fit = run;
+    out.memory.push_back({"model policy", "weights, 4 versions", 1024 * kMiB, "as trained", {}});
+    const std::uint64_t made = number("generate", "max_new_tokens");
+    out.memory.push_back({"stage generate", "cache of keys and values", made * 4 * kMiB,
+                          std::to_string(made) + " tokens",
+                          Lever{"generate", "max_new_tokens", made, 16, 4 * kMiB}});
+    const std::uint64_t step = number("learn", "prompts_per_step");
+    out.memory.push_back({"stage learn", "activations of a micro-batch", step * 64 * kMiB,
+                          std::to_string(step) + " prompts",
+                          Lever{"learn", "prompts_per_step", step, 1, 64 * kMiB}});
+    return out;
+  };
+}
+
 /// "# --set a.b=c" and "# --with FILE" lines at the top are arguments of the command.
 GraphInput input_of(const fs::path& path, const std::string& text) {
   GraphInput out{path.filename()};
@@ -67,7 +94,9 @@ LoadOptions beside(const fs::path& path) {
 }
 
 LoadResult load(const fs::path& path, const Kinds& kinds) {
-  return load_graph(input_of(path, content(path)), kinds, beside(path));
+  LoadOptions options = beside(path);
+  options.estimate = estimate_for(path);
+  return load_graph(input_of(path, content(path)), kinds, options);
 }
 
 /// What a person sees, of a graph or a recipe, and every diagnostic behind it.
