@@ -21,6 +21,24 @@ class RunRecorder::Timed {
   TimePoint began_;
 };
 
+namespace {
+
+std::vector<std::string> repairs_of(const ledger::RepairReport& report, std::uint32_t step) {
+  std::vector<std::string> repairs;
+  if (report.rebuilt_from_checkpoint)
+    repairs.push_back("ledger.sqlite was gone, or older than the checkpoint of step " +
+                      std::to_string(step) +
+                      ": it was made again from that checkpoint; records of single samples are "
+                      "lost, counts and what was trained are not");
+  if (report.corrupt_rows > 0)
+    repairs.push_back("ledger.sqlite had " + std::to_string(report.corrupt_rows) +
+                      " damaged records: they are left out of the counts; what was trained is not "
+                      "trained again");
+  return repairs;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, Disk& disk,
                                                        const Clock& clock, const graphs::Plan& plan,
                                                        const std::optional<ResumePoint>& resume,
@@ -64,6 +82,7 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
     TROUPE_ASSIGN(recorder->ledger_,
                   ledger::Ledger::resume(std::move(options), resume->redo_until, summary,
                                          resume->journaled));
+    recorder->repairs_ = repairs_of(recorder->ledger_->repair_report(), resume->step);
     for (const ledger::ReopenedPrompt& prompt : recorder->ledger_->reopened())
       recorder->kept_[prompt.prompt] = prompt.kept;
   } else {
@@ -74,6 +93,12 @@ Result<std::unique_ptr<RunRecorder>> RunRecorder::open(RunDirectory& directory, 
                                              directory.events_folder(), resume_step));
   if (resume) TROUPE_TRY(recorder->read_history(disk, directory.metrics_file()));
   TROUPE_ASSIGN(recorder->log_, observe::EventLog::open(disk, clock, directory.log_file()));
+  if (resume) {
+    std::vector<std::string> repairs = resume->warnings;
+    repairs.insert(repairs.end(), recorder->repairs_.begin(), recorder->repairs_.end());
+    for (const std::string& repair : repairs) recorder->log_->warning("", repair);
+    TROUPE_TRY(directory.set_repairs(std::move(repairs)));
+  }
   return recorder;
 }
 
@@ -317,6 +342,7 @@ Result<std::filesystem::path> RunRecorder::begin_checkpoint(std::uint32_t step) 
 
 Result<void> RunRecorder::commit_checkpoint(Version version) {
   const Timed timed(*this);
+  TROUPE_TRY(metrics_->sync());
   TROUPE_TRY(ledger_->commit(ledger::Durability::Power));
   nlohmann::json meta = {{"step", version.step},
                          {"incarnation", version.incarnation},
@@ -357,8 +383,9 @@ void RunRecorder::look_after_samples() {
 Result<void> RunRecorder::commit() {
   const Timed timed(*this);
   look_after_samples();
-  TROUPE_TRY(samples_->flush());
-  return ledger_->commit();
+  // Called as a run ends: what run.json says of it must not outlive the records.
+  TROUPE_TRY(metrics_->sync());
+  return ledger_->commit(ledger::Durability::Power);
 }
 
 }  // namespace troupe::cli

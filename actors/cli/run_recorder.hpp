@@ -69,6 +69,9 @@ class RunRecorder final : public runtime::Recorder {
     runtime::Metrics metrics;
   };
   const std::vector<Measured>& history() const { return history_; }
+  /// What was found damaged in the ledger and mended, in sentences; to be shown. Together with
+  /// those of the ResumePoint they are in log.jsonl and in `status`.
+  const std::vector<std::string>& repairs() const { return repairs_; }
   ledger::Checkpoints& checkpoints() { return *checkpoints_; }
 
  private:
@@ -94,6 +97,7 @@ class RunRecorder final : public runtime::Recorder {
   OnMetrics on_metrics_;
   std::vector<Measured> history_;
   std::optional<ResumePoint> resume_;
+  std::vector<std::string> repairs_;
   std::map<PromptId, std::vector<std::uint16_t>> kept_;  // of reopened prompts
   // What the sample log says of the admission of a sample; while any of the prompt is in flight.
   struct Admitted {

@@ -224,6 +224,8 @@ int run_session(const graphs::Plan& plan, ledger::RunDirectory directory,
   std::jthread keeping;  // one segment after another; each job has ended when the next one begins
   (*recorder)->keep_samples_on(
       [&keeping](std::function<void()> job) { keeping = std::jthread(std::move(job)); });
+  for (const std::string& repair : (*recorder)->repairs())
+    std::cerr << "warning: " << repair << "\n";
   for (const RunRecorder::Measured& earlier : (*recorder)->history()) narrator.remember(earlier);
 
   const TimePoint began = host.clock().now();

@@ -19,6 +19,7 @@ Result<Takeover> take_over(Disk& disk, const std::filesystem::path& path,
   if (!journal.ok()) return give_back(journal.error());
   auto point = find_resume_point(*checkpoints, *journal, plan);
   if (!point.ok()) return give_back(point.error());
+  if (!before.mended.empty()) point->warnings.push_back(before.mended);
   return Takeover{std::move(directory), std::move(before), std::move(*checkpoints),
                   std::move(*journal), std::move(*point)};
 }

@@ -50,7 +50,15 @@ Result<void> Ledger::State::commit(Durability durability) {
   events_since_try = 0;
   if (options.durable == Durability::Power) durability = Durability::Power;
   if (options.clock) last_try = options.clock->now();
-  if (options.before_commit) TROUPE_TRY(options.before_commit(durability));
+  if (distrusted) return *distrusted;
+  // After a sync that failed nobody knows what is on the disk, and a later sync does not say: the
+  // next life reads it again.
+  const auto trusted = [&](Result<void> done) {
+    if (!done.ok() && done.error().code == ErrorCode::Io && durability == Durability::Power)
+      distrusted = done.error();
+    return done;
+  };
+  if (options.before_commit) TROUPE_TRY(trusted(options.before_commit(durability)));
   if (!store || (events_waiting == 0 && durability == Durability::Process)) return {};
 
   Changes changes;
@@ -63,7 +71,7 @@ Result<void> Ledger::State::commit(Durability durability) {
   changes.replace_everything = new_base.has_value();
   changes.base = new_base;
   changes.totals = totals;
-  TROUPE_TRY(store->write(changes, durability == Durability::Power));
+  TROUPE_TRY(trusted(store->write(changes, durability == Durability::Power)));
 
   for (Entry* entry : dirty) {
     entry->dirty = false;
@@ -124,11 +132,13 @@ Result<void> Ledger::State::load_rows(std::uint32_t checkpoint_step) {
 
   std::uint64_t samples = totals.admitted_samples;  // as stored, before the repair
   std::map<std::uint32_t, std::vector<std::pair<std::uint64_t, PromptId>>> order;
-  TROUPE_ASSIGN(repair.corrupt_rows, store->each_prompt([&](PromptRecord record) {
+  TROUPE_ASSIGN(const auto damaged, store->each_prompt([&](PromptRecord record) {
     samples += record.samples();
     order[record.id.dataset].emplace_back(record.position, record.id);
     take_record(std::move(record), checkpoint_step);
   }));
+  repair.corrupt_rows = damaged.count();
+  removed_numbers = damaged.rows;
   for (auto& [index, ids] : order) {
     std::sort(ids.begin(), ids.end());
     Dataset& dataset = datasets[index];
@@ -140,21 +150,27 @@ Result<void> Ledger::State::load_rows(std::uint32_t checkpoint_step) {
   if (repair.corrupt_rows == 0 &&
       (totals.admitted_prompts != stored.admitted_prompts || samples != stored.admitted_samples))
     return Error{ErrorCode::Corrupt,
-                 fmt::format("the ledger does not add up: {} prompts and {} samples were "
+                 fmt::format("'{}' does not add up: {} prompts and {} samples were "
                              "admitted, {} and {} are recorded",
-                             stored.admitted_prompts, stored.admitted_samples,
-                             totals.admitted_prompts, samples),
-                 "Restore ledger.sqlite from a copy, or delete it: it is then made again from the "
-                 "newest checkpoint"};
+                             options.path.string(), stored.admitted_prompts,
+                             stored.admitted_samples, totals.admitted_prompts, samples),
+                 kMakeAgain};
 
   TROUPE_ASSIGN(const std::uint64_t corrupt_batches, store->each_batch([&](BatchRecord batch) {
     if (batch.version.step > checkpoint_step) {
       ++repair.forgotten_batches;
       return;
     }
-    for (const PromptId& id : batch.prompts)
-      if (const auto found = open.find(id); found != open.end())
+    for (const PromptId& id : batch.prompts) {
+      if (const auto found = open.find(id); found != open.end()) {
         found->second.uses.emplace_back(batch.pass, batch.version.step);
+      } else if (!seen.admitted(id)) {
+        // Its own record is damaged, but it was trained: it must not be trained again.
+        seen.set_admitted(id);
+        seen.set_finished(id, true);
+        datasets[id.dataset].base_resolved.push_back(id);
+      }
+    }
   }));
   repair.corrupt_rows += corrupt_batches;
   forget_batches_after = checkpoint_step;

@@ -64,6 +64,7 @@ struct Ledger::State {
   std::optional<std::string> new_base;  // the store is replaced by it
   std::uint64_t events_waiting = 0;     // not committed
   std::uint64_t events_since_try = 0;
+  std::optional<Error> distrusted;      // the disk failed to sync: nothing is written any more
   TimePoint last_try{};
   std::optional<TimePoint> waiting_since;  // the first event that is not committed; with a clock
   CommitStats stats;

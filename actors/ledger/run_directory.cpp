@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/ledger/formats.hpp"
+#include "schemas/base/crc32c.hpp"
 
 namespace troupe::ledger {
 namespace fs = std::filesystem;
@@ -20,6 +21,7 @@ constexpr int kMaxRuns = 1'000'000;             // of one name in one folder
 constexpr int kCreateAttempts = 100;            // lost races before giving up
 
 fs::path info_file(const fs::path& run) { return run / "run.json"; }
+fs::path copy_file(const fs::path& run) { return run / "run.copy.json"; }
 fs::path lock_file(const fs::path& run) { return run / "lock"; }
 fs::path stop_file(const fs::path& run) { return run / "stop.request"; }
 
@@ -28,8 +30,12 @@ Error damaged(const fs::path& file, std::string_view what) {
           "Restore the file from a copy, or start a new run from graph.toml beside it"};
 }
 
+std::uint32_t checksum(const json& data) {
+  return crc32c(data.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
 std::string to_text(const RunInfo& info) {
-  const json data{{"format", info.format},
+  json data{{"format", info.format},
                   {"troupe_version", info.troupe_version},
                   {"name", info.name},
                   {"seed", info.seed},
@@ -38,14 +44,22 @@ std::string to_text(const RunInfo& info) {
                   {"reason", info.reason},
                   {"incarnation", info.incarnation},
                   {"graph_hash", info.graph_hash},
+                  {"repairs", info.repairs},
                   {"created_seconds", info.created_seconds},
                   {"updated_seconds", info.updated_seconds}};
+  data["crc32c"] = checksum(data);
   return data.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 Result<RunInfo> parse_info(const fs::path& file, const std::string& text) {
   try {
-    const json data = json::parse(text);
+    json data = json::parse(text);
+    // Later formats may compute it in another way; what an earlier troupe wrote has none.
+    if (data.at("format").get<std::uint32_t>() <= kRunFormat && data.contains("crc32c")) {
+      const auto stored = data.at("crc32c").get<std::uint32_t>();
+      data.erase("crc32c");
+      if (stored != checksum(data)) return damaged(file, "its checksum is wrong");
+    }
     RunInfo info;
     info.format = data.at("format").get<std::uint32_t>();
     info.troupe_version = data.value("troupe_version", "");
@@ -63,6 +77,7 @@ Result<RunInfo> parse_info(const fs::path& file, const std::string& text) {
     info.reason = data.value("reason", "");
     info.incarnation = data.at("incarnation").get<std::uint32_t>();
     info.graph_hash = data.value("graph_hash", "");
+    info.repairs = data.value("repairs", std::vector<std::string>());
     info.created_seconds = data.value("created_seconds", 0.0);
     info.updated_seconds = data.value("updated_seconds", 0.0);
     return info;
@@ -82,6 +97,12 @@ std::optional<int> run_number(std::string_view entry, std::string_view name) {
       number > kMaxRuns)
     return std::nullopt;
   return number;
+}
+
+Result<void> write_info(Disk& disk, const fs::path& run, const RunInfo& info) {
+  const std::string text = to_text(info);
+  TROUPE_TRY(disk.replace(info_file(run), text));
+  return disk.replace(copy_file(run), text);
 }
 
 Result<int> highest_number(Disk& disk, const fs::path& base, std::string_view name) {
@@ -145,7 +166,7 @@ Result<RunDirectory> RunDirectory::create(Disk& disk, const fs::path& base, cons
     info.pid = ::getpid();
     info.graph_hash = run.graph_hash;
     info.created_seconds = info.updated_seconds = run.wall_seconds;
-    TROUPE_TRY(disk.replace(info_file(path), to_text(info)));
+    TROUPE_TRY(write_info(disk, path, info));
     TROUPE_TRY(disk.sync_directory(base));
     return RunDirectory(disk, path, std::move(lock), std::move(info));
   }
@@ -176,7 +197,7 @@ Result<RunDirectory> RunDirectory::open_to_resume(Disk& disk, const fs::path& pa
   info.state = RunState::Running;
   info.reason.clear();
   info.updated_seconds = wall_seconds;
-  TROUPE_TRY(disk.replace(info_file(path), to_text(info)));
+  TROUPE_TRY(write_info(disk, path, info));
   return RunDirectory(disk, path, std::move(lock), std::move(info));
 }
 
@@ -185,9 +206,15 @@ Result<void> RunDirectory::set_state(RunState state, std::string reason, double 
   next.state = state;
   next.reason = std::move(reason);
   next.updated_seconds = wall_seconds;
-  TROUPE_TRY(disk_->replace(info_file(path_), to_text(next)));
+  TROUPE_TRY(write_info(*disk_, path_, next));
   info_ = std::move(next);
   return {};
+}
+
+Result<void> RunDirectory::set_repairs(std::vector<std::string> repairs) {
+  if (repairs.empty() && info_.repairs.empty()) return {};
+  info_.repairs = std::move(repairs);
+  return write_info(*disk_, path_, info_);
 }
 
 Result<void> RunDirectory::write_stages(const std::vector<StageCounts>& stages) {
@@ -223,8 +250,19 @@ Result<RunInfo> read_run_info(Disk& disk, const fs::path& path) {
     return Error{ErrorCode::NotFound,
                  fmt::format("there is no run in '{}' (it has no run.json)", path.string()),
                  "Give the directory that `troupe run` printed, such as runs/NAME-001"};
-  TROUPE_ASSIGN(const std::string text, disk.read(file, kSmallFile));
-  return parse_info(file, text);
+  const auto read = [&](const fs::path& from) -> Result<RunInfo> {
+    TROUPE_ASSIGN(const std::string text, disk.read(from, kSmallFile));
+    return parse_info(from, text);
+  };
+  auto info = read(file);
+  if (info.ok() || info.error().code != ErrorCode::Corrupt || !disk.exists(copy_file(path)))
+    return info;
+  auto copy = read(copy_file(path));
+  if (!copy.ok()) return info;
+  // It may be one state older, and the name of a life must not come twice.
+  copy->incarnation += 1;
+  copy->mended = info.error().message + "; its copy run.copy.json was taken";
+  return copy;
 }
 
 LockHolder lock_state(Disk& disk, const fs::path& path) {

@@ -5,7 +5,8 @@
 // thread.
 //
 //   graph.toml plan.json     the file as given, and the checked plan
-//   run.json                 RunInfo, replaced atomically
+//   run.json run.copy.json   RunInfo, replaced atomically, with a checksum; the copy for when
+//                            the first is damaged
 //   ledger.sqlite            ledger.hpp            samples/        sample_log.hpp
 //   journal/                 journal.hpp
 //   checkpoints/             checkpoints.hpp       stages.json     StageCounts, now and then
@@ -41,6 +42,8 @@ struct RunInfo {
   std::string reason;             // why it stopped or failed; empty while running
   std::uint32_t incarnation = 0;  // lives of this run before the present one
   std::string graph_hash;         // of the plan
+  std::vector<std::string> repairs;  // what the last resume found damaged, in sentences
+  std::string mended;                // not stored: how these could be read although damaged
   double created_seconds = 0;     // since 1970, for people
   double updated_seconds = 0;
 };
@@ -91,6 +94,8 @@ class RunDirectory {
 
   /// Records how the run ended, or that it runs.
   Result<void> set_state(RunState state, std::string reason, double wall_seconds);
+  /// Records what a resume found damaged and mended; without any, forgets what an earlier one did.
+  Result<void> set_repairs(std::vector<std::string> repairs);
   /// Replaces stages.json.
   Result<void> write_stages(const std::vector<StageCounts>& stages);
   /// What somebody asked with request_stop; the host asks every half second or so.

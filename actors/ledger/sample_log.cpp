@@ -137,6 +137,8 @@ struct SampleLog::State {
   std::uint32_t next_segment = 1;
   std::unique_ptr<DiskFile> file;  // nothing: the next write starts a segment
   std::uint64_t file_bytes = 0;    // of `file`
+  std::vector<fs::path> unsynced;  // segments that were left: by a life that died, or refused
+  fs::path path;                   // of `file`
   std::string buffer;
   bool refused = false;  // by the disk, at the last try
 
@@ -146,16 +148,31 @@ struct SampleLog::State {
     refused = !written.ok();
     // Part of the buffer may be in the file: whatever follows goes to a segment of its own, so
     // that a torn line stays the last one of its file.
-    if (refused) close();
+    if (refused && file) {
+      unsynced.push_back(path);
+      close();
+    }
     return written;
   }
   void close() {
     file.reset();
     file_bytes = 0;
   }
+  Result<void> sync() {
+    TROUPE_TRY(flush());
+    if (!file && unsynced.empty()) return {};
+    while (!unsynced.empty()) {
+      // One that was compressed meanwhile is on the disk already.
+      if (disk->exists(unsynced.back())) TROUPE_TRY(disk->sync_file(unsynced.back()));
+      unsynced.pop_back();
+    }
+    if (file) TROUPE_TRY(file->sync());
+    return disk->sync_directory(folder);
+  }
   Result<void> write_buffer() {
     if (!file) {
-      TROUPE_ASSIGN(file, disk->create(segment_file(folder, next_segment)));
+      path = segment_file(folder, next_segment);
+      TROUPE_ASSIGN(file, disk->create(path));
       ++next_segment;
     }
     TROUPE_TRY(file->write(std::string_view(buffer)));
@@ -181,7 +198,11 @@ Result<SampleLog> SampleLog::open(Disk& disk, fs::path folder, SampleLogOptions 
   state->disk = &disk;
   state->folder = std::move(folder);
   state->options = std::move(options);
-  if (!segments.empty()) state->next_segment = segments.rbegin()->first + 1;
+  if (!segments.empty()) {
+    state->next_segment = segments.rbegin()->first + 1;
+    // What the life before wrote last counts as recorded, but may not be on stable storage.
+    state->unsynced.push_back(segment_file(state->folder, segments.rbegin()->first));
+  }
   return SampleLog(std::move(state));
 }
 
@@ -192,8 +213,7 @@ Result<void> SampleLog::write(const SampleLine& line) {
   // After a refusal only flush() and a full buffer ask the disk again.
   if (state.buffer.size() >= kWriteBytes && !state.refused) TROUPE_TRY(state.flush());
   if (state.file_bytes + state.buffer.size() >= state.options.segment_bytes && !state.refused) {
-    TROUPE_TRY(state.flush());
-    TROUPE_TRY(state.file->sync());
+    TROUPE_TRY(state.sync());
     state.close();
   }
   return {};
@@ -201,12 +221,7 @@ Result<void> SampleLog::write(const SampleLine& line) {
 
 Result<void> SampleLog::flush() { return state_->flush(); }
 
-Result<void> SampleLog::sync() {
-  TROUPE_TRY(state_->flush());
-  if (!state_->file) return {};
-  TROUPE_TRY(state_->file->sync());
-  return state_->disk->sync_directory(state_->folder);
-}
+Result<void> SampleLog::sync() { return state_->sync(); }
 
 std::uint32_t SampleLog::open_segment() const {
   return state_->file ? state_->next_segment - 1 : state_->next_segment;

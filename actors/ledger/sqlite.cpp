@@ -9,8 +9,9 @@ namespace {
 
 constexpr int kBusyMilliseconds = 10'000;  // a status reader holds locks for moments only
 
-Error sqlite_error(sqlite3* handle, std::string_view what, int status) {
-  const char* file = handle ? sqlite3_db_filename(handle, "main") : nullptr;
+/// `path`: of a file that could not be opened; SQLite does not know it then.
+Error sqlite_error(sqlite3* handle, std::string_view what, int status, const char* path = nullptr) {
+  const char* file = path ? path : handle ? sqlite3_db_filename(handle, "main") : nullptr;
   const int number = handle ? sqlite3_system_errno(handle) : 0;
   Error error;
   error.message = fmt::format("cannot {} the ledger{}: {}{}", what,
@@ -25,7 +26,9 @@ Error sqlite_error(sqlite3* handle, std::string_view what, int status) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       error.code = ErrorCode::Corrupt;
-      error.help = "Restore the file from a copy; the checkpoints beside it are not affected";
+      error.help =
+          "Restore the file from a copy, or delete it and the -wal and -shm beside it: `troupe "
+          "resume` then makes it again from the newest checkpoint";
       break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -137,9 +140,7 @@ Result<Database> Database::open(const std::filesystem::path& path, Access access
   Database database;
   database.handle_.reset(raw);
   if (status != SQLITE_OK) {
-    Error error = sqlite_error(raw, "open", status);
-    if (raw) error.message += fmt::format(" [{}]", path.string());
-    return error;
+    return sqlite_error(raw, "open", status, path.c_str());
   }
   sqlite3_busy_timeout(raw, kBusyMilliseconds);
   return database;

@@ -52,17 +52,23 @@ Result<void> read_ledger(const fs::path& file, const std::string& vfs, RunStatus
   Reasons reasons;
   TROUPE_ASSIGN(auto texts, store.reasons());
   for (auto& [index, text] : texts) reasons.restore(index, std::move(text));
-  TROUPE_ASSIGN(const std::uint64_t damaged, store.each_prompt([&](PromptRecord record) {
+  TROUPE_ASSIGN(const auto damaged, store.each_prompt([&](PromptRecord record) {
     record.count_into(status.accounts);
     for (const SampleRecord& sample : record.current)
       if (sample.end) reasons.count(*sample.end, sample.reason);
     for (const auto& [sibling, sample] : record.earlier)
       if (sample.end) reasons.count(*sample.end, sample.reason);
   }));
-  if (damaged > 0)
+  if (damaged.count() > 0)
     status.problems.push_back(
-        fmt::format("{} records of the ledger have a wrong checksum", damaged));
-  TROUPE_TRY(store.each_batch([&](const BatchRecord& batch) { status.step = batch.version.step; }));
+        fmt::format("ledger.sqlite: {} records of prompts are damaged; a resume forgets them, and "
+                    "what was not trained yet is done again",
+                    damaged.count()));
+  const auto see_batch = [&](const BatchRecord& batch) { status.step = batch.version.step; };
+  TROUPE_ASSIGN(const std::uint64_t damaged_batches, store.each_batch(see_batch));
+  if (damaged_batches > 0)
+    status.problems.push_back(
+        fmt::format("ledger.sqlite: {} records of batches are damaged", damaged_batches));
   TROUPE_TRY(store.end_reading());
   for (const auto& [key, samples] : reasons.counts())
     if (!reasons.text(key.second).empty())
@@ -153,6 +159,7 @@ Result<RunStatus> read_status(Disk& disk, const fs::path& path, const std::strin
   RunStatus status;
   status.path = path;
   TROUPE_ASSIGN(status.info, read_run_info(disk, path));
+  if (!status.info.mended.empty()) status.problems.push_back(status.info.mended);
   status.alive = lock_state(disk, path).held;
   status.crashed = !status.alive && status.info.state == RunState::Running;
   const auto note = [&](const Result<void>& part) {
@@ -222,6 +229,7 @@ std::string print_status(const RunStatus& status) {
          fmt::format("{}: {}, {} in, {} out, {} ended here{}", stage.name, stage.state,
                      stage.received, stage.sent, stage.ended,
                      stage.waits_for.empty() ? "" : ", waits for " + stage.waits_for));
+  for (const std::string& repair : status.info.repairs) line("repaired", repair);
   for (const std::string& problem : status.problems) line("problem", problem);
   return out + next_step(status) + "\n";
 }
@@ -256,6 +264,7 @@ json to_json(const RunStatus& status) {
           {"reasons", std::move(reasons)},
           {"metrics", status.metrics},
           {"stages", std::move(stages)},
+          {"repairs", status.info.repairs},
           {"problems", status.problems}};
 }
 

@@ -18,6 +18,17 @@ namespace troupe::ledger {
 
 /// 2: ended prompts may lie packed in blocks.
 inline constexpr std::uint32_t kLedgerFormat = 2;
+/// What to do about a file that is damaged beyond single records.
+inline constexpr const char* kMakeAgain =
+    "Restore the file from a copy, or delete it and the -wal and -shm beside it: `troupe resume` then "
+    "makes it again from the newest checkpoint";
+
+/// Records of prompts whose checksum is wrong.
+struct DamagedPrompts {
+  std::vector<std::uint64_t> rows;  // by admission number
+  std::uint64_t packed = 0;         // in damaged blocks
+  std::uint64_t count() const { return rows.size() + packed; }
+};
 
 /// Running totals, written with every commit; independent of the records that they count.
 struct Totals {
@@ -57,8 +68,9 @@ class Store {
 
   /// Nothing when no commit has happened yet; Corrupt when its checksum is wrong.
   Result<std::optional<Totals>> totals();
-  /// Visits the whole rows in order; returns how many others there are.
-  Result<std::uint64_t> each_prompt(const std::function<void(PromptRecord)>& visit);
+  /// Visits the whole records in order; returns the others.
+  Result<DamagedPrompts> each_prompt(const std::function<void(PromptRecord)>& visit);
+  /// As each_prompt; returns how many others there are.
   Result<std::uint64_t> each_batch(const std::function<void(BatchRecord)>& visit);
   Result<std::vector<std::pair<std::uint32_t, std::string>>> reasons();
   Result<std::optional<std::string>> base();
@@ -76,7 +88,8 @@ class Store {
   /// anything. Returns how many rows.
   Result<std::uint64_t> unpack_changed(std::uint32_t step);
 
-  /// All of it or nothing. `sync`: on stable storage when it returns.
+  /// All of it or nothing. `sync`: on stable storage when it returns. After an error other than
+  /// DiskFull do not go on writing: what the disk failed to sync before may be gone.
   Result<void> write(const Changes& changes, bool sync);
 
  private:
@@ -91,7 +104,15 @@ class Store {
   Result<void> in_transaction(const std::function<Result<void>()>& body);
   Result<void> prepare_writes();
   std::filesystem::path path_;
+  Result<void> rewrite_log();
+  Result<void> check_tables();
+  Result<void> copy_log_back(const char* how);
+  /// Whether closing copies the log back: never after a failure, for the log may have changed under
+  /// SQLite's feet, which copies it without a look.
+  void trust_log(bool trusted);
   Database database_;
+  std::optional<Error> failed_;  // to sync the log; nothing is written after it
+  std::unique_ptr<int> log_pages_;  // of the WAL, after the last commit; SQLite holds its address
   Statement put_prompt_, remove_prompt_, put_batch_, put_reason_, put_totals_;
 };
 

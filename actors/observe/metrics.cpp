@@ -65,6 +65,10 @@ Result<void> cut_events(Disk& disk, const fs::path& folder, std::uint64_t step) 
   TROUPE_ASSIGN(const auto names, disk.list(folder));
   for (const std::string& name : names) {
     if (!name.starts_with(kEventsPrefix)) continue;
+    if (name.ends_with(".new")) {  // of a life that died as it cut one
+      TROUPE_TRY(disk.remove_all(folder / name));
+      continue;
+    }
     TROUPE_ASSIGN(const std::string content, disk.read(folder / name, kMaxFile));
     const auto decoded = decode_events(content);
     // A damaged one is of no use to TensorBoard either; metrics.jsonl has its numbers.
@@ -118,6 +122,9 @@ Result<MetricsWriter> MetricsWriter::open(Disk& disk, const Clock& clock, fs::pa
   version.file_version = "brain.Event:2";
   TROUPE_TRY(state->events->write(std::string_view(frame_record(encode_event(version)))));
   TROUPE_TRY(state->events->flush());
+  TROUPE_TRY(disk.sync_directory(events_folder));
+  const fs::path parent = metrics_file.parent_path();
+  TROUPE_TRY(disk.sync_directory(parent.empty() ? fs::path(".") : parent));
   return MetricsWriter(std::move(state));
 }
 
@@ -140,6 +147,11 @@ Result<void> MetricsWriter::write(std::uint64_t step, const Metrics& values) {
   if (event.scalars.empty()) return {};
   TROUPE_TRY(state_->events->write(std::string_view(frame_record(encode_event(event)))));
   return state_->events->flush();
+}
+
+Result<void> MetricsWriter::sync() {
+  TROUPE_TRY(state_->lines->sync());
+  return state_->events->sync();
 }
 
 Result<std::vector<MetricsLine>> read_metrics(Disk& disk, const fs::path& file) {

@@ -42,6 +42,8 @@ class MetricsWriter {
   /// Names are `family/what` ("reward/mean"); a name may come in some steps only, and one step may
   /// be written several times with different names (training, then evaluation).
   Result<void> write(std::uint64_t step, const Metrics& values);
+  /// What was written is on stable storage when it returns.
+  Result<void> sync();
 
  private:
   struct State;
