@@ -10,12 +10,14 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 
 from tiny_run import DONE, FAILED, GRAPH, TinyRunTest, dice, main, steps_in
 
 KILLS = int(os.environ.get("TROUPE_KILLS", "100"))
 IN_FLIGHT, TRAINED, LEFT_OVER = 255, 0, 5  # ends as they are stored
 SAMPLE = struct.Struct("<HHBII")           # sibling, attempt, end, reason, step
+PACKED = struct.Struct("<QIIQQIIHI")       # number, id, position, version, group size, bytes
 
 
 class Records:
@@ -34,6 +36,15 @@ class Records:
             if (dataset, epoch, row) in self.prompts:
                 raise AssertionError(f"two records of prompt {(dataset, epoch, row)}")
             self.prompts[dataset, epoch, row] = list(SAMPLE.iter_unpack(blob))
+        for blob, in database.execute("SELECT prompts FROM block"):  # long ended, and compressed
+            rest = zlib.decompress(blob[4:])
+            while rest:
+                _, dataset, epoch, row, *_, size = PACKED.unpack_from(rest)
+                if (dataset, epoch, row) in self.prompts:
+                    raise AssertionError(f"two records of prompt {(dataset, epoch, row)}")
+                samples = rest[PACKED.size:PACKED.size + size]
+                self.prompts[dataset, epoch, row] = list(SAMPLE.iter_unpack(samples))
+                rest = rest[PACKED.size + size:]
         self.uses = {}
         for step, number, blob in database.execute("SELECT step, pass, prompts FROM batch"):
             for prompt in struct.iter_unpack("<IIQ", blob):
