@@ -31,6 +31,8 @@ class DevScript(unittest.TestCase):
         self.program("dpkg-query", "echo installed")
         self.program("dpkg", "exit 0")
         self.program("apt-get", "echo \"$@\" >>\"$APT_LOG\"")
+        # A /tmp in memory, as Debian 13 has it, is often smaller than what a real set-up needs.
+        self.program("df", 'echo header; echo "fs 9000 0 ${FREE_MIB:-9000} 0% /"')
         self.environment = {
             "PATH": self.bin + ":/usr/bin:/bin", "HOME": self.temporary.name,
             "APT_LOG": os.path.join(self.temporary.name, "apt.log"), "TERM": "dumb",
@@ -93,6 +95,12 @@ class DevScript(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("/nowhere", done.stderr)
         self.assertIn("help:", done.stderr)
+
+    def test_a_full_disk_is_named_before_anything_is_fetched(self):
+        done = self.dev("setup", FREE_MIB="900")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("has 900 MB free; 3500 MB are needed", done.stderr)
+        self.assertEqual(self.apt_calls(), [])
 
     def test_only_missing_packages_are_installed_and_a_busy_apt_is_waited_for(self):
         self.fake_model()
