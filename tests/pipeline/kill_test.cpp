@@ -117,7 +117,7 @@ TEST_CASE("nothing_acknowledged_is_lost_when_the_pipeline_is_killed_at_full_rate
         }
       });
       REQUIRE(damaged.ok());
-      CHECK(*damaged == 0);
+      CHECK(damaged->count() == 0);
       CHECK(missing == 0);
     }
     ended_in_all += before.ended;
