@@ -137,7 +137,13 @@ std::shared_ptr<const std::map<std::uint32_t, runtime::ResumeCursor>> RunRecorde
 
 Result<void> RunRecorder::go_on_with(runtime::Coordinator::Options& options) const {
   options.redo_until = resume_->redo_until;
-  options.first_admission = std::max(ledger_->next_admission(), resume_->numbers_used);
+  // A ledger that is behind the journal, as after a loss of power, gets the missing prompts in the
+  // order of the steps, which is not that of their numbers: there must be one more for each.
+  const auto missing =
+      std::count_if(resume_->journaled.begin(), resume_->journaled.end(),
+                    [&](const PromptId& prompt) { return !ledger_->is_admitted(prompt); });
+  options.first_admission = std::max(ledger_->next_admission(), resume_->numbers_used) +
+                            static_cast<std::uint64_t>(missing);
   if (!plan_->run.exact) return {};
   const auto lost = [](std::string what) {
     return Error{ErrorCode::Corrupt,
