@@ -174,17 +174,25 @@ class BadInput(TinyRunTest):
 
     def test_a_damaged_run_directory(self):
         self.troupe("run", "tiny.toml", "--quiet", status=DONE)
-        for name, text in (("run.json", "{"), ("invocation.json", "[]")):
-            path = self.path("runs/tiny-001", name)
-            with open(path, encoding="utf-8") as file:
-                whole = file.read()
-            self.write("runs/tiny-001/" + name, text)
-            resumed = self.troupe("resume", "tiny", "--set", "run.steps=5")
+        self.write("runs/tiny-001/run.json", "{")  # its copy is taken, and that is said
+        resumed = self.troupe("resume", "tiny", "--set", "run.steps=5", status=DONE)
+        self.assertIn("run.json' is damaged", resumed.err)
+        self.assertIn("its copy", resumed.err)
+        self.check_books(5)
+        for name, damage in (("run.json", ("run.json", "run.copy.json")),
+                             ("invocation.json", ("invocation.json",))):
+            kept = {}
+            for file_name in damage:
+                with open(self.path("runs/tiny-001", file_name), encoding="utf-8") as file:
+                    kept[file_name] = file.read()
+                self.write("runs/tiny-001/" + file_name, "[]")
+            resumed = self.troupe("resume", "tiny", "--set", "run.steps=6")
             self.check_one_error(resumed, FAILED, name, "damaged")
-            self.write("runs/tiny-001/" + name, whole)
+            for file_name, whole in kept.items():
+                self.write("runs/tiny-001/" + file_name, whole)
         with open(self.path("runs/tiny-001/ledger.sqlite"), "r+b") as file:
             file.write(b"not a database, not at all" * 10)
-        self.check_one_error(self.troupe("resume", "tiny", "--set", "run.steps=5"), FAILED,
+        self.check_one_error(self.troupe("resume", "tiny", "--set", "run.steps=6"), FAILED,
                              "ledger.sqlite")
         shown = self.troupe("status", "tiny")
         self.assertIn("problem", shown.out, str(shown))
