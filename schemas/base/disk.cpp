@@ -325,14 +325,6 @@ Result<void> Disk::make_lasting_directories(const fs::path& path) {
   }
   TROUPE_TRY(make_directories(path));
   for (const fs::path& parent : parents) TROUPE_TRY(sync_directory(parent));
-  // Those that are there may be from a process that died between making them and syncing. One that
-  // may not be opened was not made by such a process.
-  const fs::path oldest = parents.empty() ? path : parents.back();
-  for (fs::path at = oldest; !at.empty(); at = at.parent_path()) {
-    const fs::path parent = at.parent_path();
-    (void)sync_directory(parent.empty() ? fs::path(".") : parent);
-    if (at == parent) break;
-  }
   return {};
 }
 
